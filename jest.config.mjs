@@ -15,6 +15,8 @@ export default {
       },
     ],
   },
+  globalSetup: '<rootDir>/tests/support/global-setup.mjs',
+  globalTeardown: '<rootDir>/tests/support/global-teardown.mjs',
   testTimeout: 30_000,
   maxWorkers: 2,
 };

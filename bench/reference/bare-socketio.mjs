@@ -1,0 +1,4 @@
+/** Control (a): bare Socket.IO, no database. */
+import { startChatServer } from './chat-server.mjs';
+
+startChatServer(null);

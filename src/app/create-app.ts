@@ -1,0 +1,189 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
+import { createAdapter } from '@socket.io/redis-adapter';
+import type { Config } from '../config/config.js';
+import { windowOf } from '../config/limit-table.js';
+import { loadSecrets } from '../config/secrets.js';
+import { createModels } from '../models/index.js';
+import { migrate, missingIndexes } from '../models/migrate.js';
+import { systemClock } from '../platform/clock/clock.js';
+import { createCluster } from '../platform/cluster/cluster.js';
+import { contextOf } from '../platform/http/context.js';
+import { createSessionCookies } from '../platform/http/cookies.js';
+import { healthRoutes } from '../platform/http/health.js';
+import { createHttpApp } from '../platform/http/http-app.js';
+import { mount } from '../platform/http/http-door.js';
+import { identify } from '../platform/http/identify.js';
+import { createOriginPolicy } from '../platform/http/origins.js';
+import { apiRateLimit } from '../platform/http/rate-limit.js';
+import { openMemoryKeyStore } from '../platform/keystore/memory-key-store.js';
+import { openKeyStore, type OpenedKeyStore } from '../platform/keystore/open-key-store.js';
+import type { Logger } from '../platform/logging/logger.js';
+import { connectMongo } from '../platform/mongo/connect.js';
+import { openDatabase } from '../platform/mongo/provider.js';
+import { createSocketRegistry } from '../platform/realtime/socket-registry.js';
+import { apiRoutes } from '../routes/index.js';
+import type { Lifecycle } from './lifecycle.js';
+import { registerProcess } from './sole-process.js';
+import { wireServices } from './wire-services.js';
+import { socketPorts, wireSockets } from './wire-sockets.js';
+
+export type App = {
+  /** Where it listens, such as `http://127.0.0.1:3001`. */
+  url: string;
+  /** What stands in for parts that were not configured, for the banner. */
+  parts: { database: string; keyStore: string; secrets: string; embedded: boolean };
+};
+
+type Deps = { config: Config; logger: Logger; lifecycle: Lifecycle; version: string };
+
+/**
+ * The whole server, from its configuration. Reads top to bottom: what is opened first is closed last.
+ * Resolves when it listens and is ready.
+ */
+export async function createApp({ config, logger, lifecycle, version }: Deps): Promise<App> {
+  const clock = systemClock;
+  let phase: 'starting' | 'up' = 'starting';
+
+  // Storage
+  const secrets = await loadSecrets(config, (text) => logger.warn(text));
+  const database = lifecycle.opened(
+    'database',
+    await openDatabase({
+      config: { uri: config.mongo.uri, embedded: config.data.embedded, dataDir: config.data.dir },
+      logger,
+      path: config.path,
+    }),
+    (it) => it.close(),
+  );
+  const mongo = lifecycle.opened(
+    'mongo connection',
+    await connectMongo({ uri: database.uri, database: config.mongo.database, poolSize: config.mongo.poolSize, logger }),
+    (it) => it.close(),
+  );
+  const models = createModels(mongo.connection);
+  if (config.env !== 'production' || database.kind !== 'external') await migrate(models, logger);
+  else await assertMigrated(models);
+
+  // What processes share
+  const keyStore = lifecycle.opened(
+    'key store',
+    await openKeyStore({ redis: config.redis, keyPrefix: config.keyPrefix, logger }),
+    (it) => it.close(),
+  );
+  const fallback = lifecycle.opened('fallback store', openMemoryKeyStore(), (it) => it.close());
+  const cluster = createCluster({ keyStore, logger, nodeName: config.server.nodeName });
+  const leave = await registerProcess({ nodes: models.nodes, nodeId: cluster.nodeId, keyStore: keyStore.kind, logger });
+  lifecycle.opened('process register', leave, (it) => it());
+  await cluster.start();
+  lifecycle.opened('cluster', cluster, (it) => it.close());
+
+  // Services and the two doors
+  const registry = createSocketRegistry();
+  const services = await wireServices({
+    ...{ config, secrets, models, keyStore, fallback, cluster, clock, logger },
+    sockets: socketPorts(registry),
+  });
+  lifecycle.opened('settler', services.settler, (it) => it.close());
+  lifecycle.opened('message log', services.log, (it) => it.close());
+  lifecycle.opened('typing', services.typing, (it) => it.close());
+  lifecycle.opened('presence', services.presence, (it) => it.close());
+
+  const origins = createOriginPolicy(config.server);
+  const cookies = createSessionCookies({
+    ...config.auth.cookie,
+    accessTtlSeconds: config.auth.accessTtlSeconds,
+    refreshTtlSeconds: config.auth.refreshTtlSeconds,
+  });
+  const { transport } = config.auth;
+  const api = express.Router();
+  mount(api, apiRoutes(services.actions), { cookies, transport });
+  const http = createServer(
+    createHttpApp({
+      trustProxyHops: config.server.trustProxyHops,
+      origins,
+      logger,
+      development: config.env === 'development',
+      open: healthRoutes({
+        version,
+        phase: () => (lifecycle.draining ? 'draining' : phase),
+        checks: [
+          { name: 'mongodb', ping: mongo.ping },
+          { name: 'keyStore', ping: () => keyStore.ping() },
+        ],
+      }),
+      identify: identify({ authenticate: services.authenticate, cookies, transport, origins }, contextOf),
+      limit: apiRateLimit({
+        keyStore,
+        fallback,
+        logger,
+        anonymous: windowOf(config.limits.rates.anonymous),
+        user: windowOf(config.limits.rates.user),
+        scale: config.limits.rateScale,
+      }),
+      api,
+    }),
+  );
+  const sockets = wireSockets({
+    ...{ config, http, origins, registry, services, models, keyStore, cluster, clock, logger },
+    accessCookie: cookies.accessName,
+    adapter: adapterOf(keyStore, config.keyPrefix),
+  });
+
+  // Open for business
+  await listen(http, config.server);
+  lifecycle.opened('http server', http, (it) => closeHttp(it));
+  lifecycle.opened('sockets', sockets, (it) => it.close());
+  lifecycle.onDrain('sockets', sockets.drain);
+  phase = 'up';
+  return {
+    url: `http://${printable(config.server.host)}:${(http.address() as AddressInfo).port}`,
+    parts: {
+      database: database.description,
+      keyStore: keyStore.kind === 'memory' ? 'in this process (set REDIS_URL to run several)' : 'Redis',
+      secrets: secrets.generated ? `generated, in ${config.data.dir}` : 'configured',
+      embedded: database.kind !== 'external' || keyStore.kind === 'memory' || secrets.generated,
+    },
+  };
+}
+
+/** The database of others is never changed behind their back: `npm run migrate` is theirs to run. */
+async function assertMigrated(models: ReturnType<typeof createModels>): Promise<void> {
+  const missing = await missingIndexes(models);
+  if (missing.length > 0) {
+    throw new Error(`The database lacks indexes that Parley's guarantees rest on.\nFix: npm run migrate\n${missing.join('\n')}`);
+  }
+}
+
+function adapterOf(keyStore: OpenedKeyStore, keyPrefix: string): ReturnType<typeof createAdapter> | undefined {
+  const { connections } = keyStore;
+  if (connections === null) return undefined;
+  return createAdapter(connections.duplicate('publisher', 'socket.io'), connections.duplicate('subscriber', 'socket.io'), {
+    key: `${keyPrefix}socket.io`,
+    requestsTimeout: 2_000,
+  });
+}
+
+function listen(http: ReturnType<typeof createServer>, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    http.once('error', reject);
+    http.listen(port, host, () => {
+      http.removeListener('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Ends idle keep-alive connections at once; requests under way are finished. */
+function closeHttp(http: ReturnType<typeof createServer>): Promise<void> {
+  return new Promise((resolve) => {
+    http.close(() => resolve());
+    http.closeIdleConnections();
+  });
+}
+
+function printable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}

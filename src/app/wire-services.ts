@@ -1,0 +1,146 @@
+import type { Config } from '../config/config.js';
+import { limitTable } from '../config/limit-table.js';
+import type { Secrets } from '../config/secrets.js';
+import { createAuthActions } from '../controllers/auth.controller.js';
+import { createChatActions } from '../controllers/chat.controller.js';
+import { createMessageActions } from '../controllers/message.controller.js';
+import { createUserActions } from '../controllers/user.controller.js';
+import type { Models } from '../models/index.js';
+import type { Clock } from '../platform/clock/clock.js';
+import type { Cluster } from '../platform/cluster/cluster.js';
+import { createFacts } from '../platform/facts/facts.js';
+import type { KeyStore } from '../platform/keystore/key-store.js';
+import { createLimits } from '../platform/limits/limits.js';
+import type { Logger } from '../platform/logging/logger.js';
+import type { Actions } from '../routes/index.js';
+import { createAuthService } from '../services/auth.service.js';
+import { createChatService } from '../services/chat.service.js';
+import { createChatViews } from '../services/chat.views.js';
+import type { FactMap } from '../services/facts.js';
+import { createMemberService, type MemberRooms } from '../services/member.service.js';
+import { createMessageLog } from '../services/message.log.js';
+import { announceStored, createMessageService, type SendContext } from '../services/message.service.js';
+import { createMessageSettler } from '../services/message.settler.js';
+import { createMessageViews } from '../services/message.views.js';
+import { createPasswords } from '../services/password.js';
+import { createPresenceService } from '../services/presence.service.js';
+import { createPresenceWatch, type PresenceRooms } from '../services/presence.watch.js';
+import { createSessionService, type SessionSockets } from '../services/session.service.js';
+import { createSyncService } from '../services/sync.service.js';
+import { createTokenService } from '../services/token.service.js';
+import { createTypingService } from '../services/typing.service.js';
+import { createUserService } from '../services/user.service.js';
+
+type Deps = {
+  config: Config;
+  secrets: Secrets;
+  models: Models;
+  keyStore: KeyStore;
+  /** This process's memory, for limits while the key store is away. */
+  fallback: KeyStore;
+  cluster: Cluster;
+  clock: Clock;
+  logger: Logger;
+  /** What the realtime layer does with its sockets when services ask. */
+  sockets: MemberRooms & SessionSockets & PresenceRooms;
+};
+
+/** Models → services → actions, by hand and in order. Nothing here opens anything. */
+export async function wireServices(deps: Deps) {
+  const { config, secrets, models, keyStore, fallback, cluster, clock, logger, sockets } = deps;
+  const facts = createFacts<FactMap>(logger);
+  const { auth, limits: limitsConfig } = config;
+  const limits = createLimits({
+    table: limitTable(limitsConfig),
+    scale: limitsConfig.rateScale,
+    keyStore,
+    fallback,
+    logger,
+  });
+
+  const tokens = createTokenService({
+    access: secrets.access,
+    refresh: secrets.refresh,
+    ttlSeconds: { access: auth.accessTtlSeconds, refresh: auth.refreshTtlSeconds, bearer: auth.bearerTtlSeconds },
+  });
+  const presence = createPresenceService({ keyStore, cluster, users: models.users, facts, clock, logger });
+  const users = createUserService({ users: models.users, presence });
+  const sessions = createSessionService({
+    sessions: models.sessions,
+    users: models.users,
+    tokens,
+    keyStore,
+    cluster,
+    sockets,
+    clock,
+    logger,
+    sessionTtlSeconds: Math.max(auth.refreshTtlSeconds, auth.bearerTtlSeconds),
+  });
+  const passwords = await createPasswords({ cost: auth.bcryptCost });
+  const authService = createAuthService({ users: models.users, sessions, presence, passwords, limits, clock, logger });
+
+  const members = createMemberService({ members: models.members, cluster, rooms: sockets });
+  const settler = createMessageSettler({ ...models, logger });
+  const announce = announceStored(facts);
+  const log = createMessageLog<SendContext>({
+    messages: models.messages,
+    logger,
+    clock,
+    onStored: (message, context) => {
+      settler.note(message);
+      announce(message, context);
+    },
+  });
+  const messageViews = createMessageViews({ messages: models.messages, users });
+  const messages = createMessageService({
+    messages: models.messages,
+    memberModel: models.members,
+    members,
+    users,
+    presence,
+    views: messageViews,
+    log,
+    readMarks: models.chatQueries.readMarks,
+    facts,
+    clock,
+  });
+  const chatViews = createChatViews({ queries: models.chatQueries, users, messages: messageViews, settler });
+  const chats = createChatService({
+    chats: models.chats,
+    memberModel: models.members,
+    messageModel: models.messages,
+    members,
+    messages,
+    users,
+    views: chatViews,
+    facts,
+    clock,
+    maxGroupSize: limitsConfig.maxGroupSize,
+  });
+  const sync = createSyncService({ queries: models.chatQueries, chatViews, messageViews, messages: models.messages });
+  const typing = createTypingService({ members, facts, clock });
+  const watch = createPresenceWatch({ members: models.members, users, rooms: sockets });
+
+  const actions: Actions = {
+    auth: createAuthActions(authService),
+    users: createUserActions({ users, presence, watch }),
+    chats: createChatActions(chats),
+    messages: createMessageActions({
+      messages,
+      sync,
+      typing,
+      limits,
+      maxMessageLength: limitsConfig.maxMessageLength,
+    }),
+  };
+
+  /** The one token verifier, for both doors. */
+  const authenticate = async (token: string) => {
+    const claims = tokens.verify(token, ['access', 'bearer']);
+    return { actor: await sessions.actor(claims), expiresAtMs: claims.expiresAtMs };
+  };
+
+  return { actions, authenticate, facts, limits, presence, typing, log, settler, chatViews };
+}
+
+export type Services = Awaited<ReturnType<typeof wireServices>>;

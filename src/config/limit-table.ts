@@ -1,0 +1,38 @@
+import type { LimitRow } from '../platform/limits/limits.js';
+import type { LimitsConfig, Rate } from './types.js';
+
+const MINUTE = 60_000;
+
+/** Who is counted stands where an allowance is spent: by address for strangers, by user for whoever is signed in. */
+export type LimitName =
+  /** Failures only: by address, by account, and by both where the address is one the account's owner uses. */
+  | 'auth.address'
+  | 'auth.account'
+  | 'auth.known'
+  /** Refreshing is outside the limit on failures; this only keeps a loop from hurting. By address. */
+  | 'auth.refresh'
+  | 'message.send'
+  | 'socket.event'
+  | 'socket.signal';
+
+/**
+ * The one table of allowances, before RATE_LIMIT_SCALE: `points` per window that starts with the first, or a `burst`
+ * that is refilled evenly. (The general allowance of /api is express-rate-limit's: platform/http/rate-limit.)
+ */
+export function limitTable(limits: LimitsConfig): Readonly<Record<LimitName, LimitRow>> {
+  const failures = windowOf(limits.rates.auth);
+  return {
+    'auth.address': failures,
+    'auth.account': failures,
+    'auth.known': failures,
+    'auth.refresh': { points: 600, perMs: 15 * MINUTE },
+    'message.send': windowOf(limits.rates.messages),
+    'socket.event': { burst: 30, perMinute: limits.socketEventsPerMinute },
+    // Typing and the like: cheap, frequent, coalesced further on.
+    'socket.signal': { burst: 120, perMinute: limits.socketEventsPerMinute * 6 },
+  };
+}
+
+export function windowOf({ points, perSeconds }: Rate): { points: number; perMs: number } {
+  return { points, perMs: perSeconds * 1_000 };
+}

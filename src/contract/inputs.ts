@@ -1,0 +1,55 @@
+/** What clients ask with, parsed: the same for REST (path, query and body together) and for sockets. */
+
+export type Empty = Record<string, never>;
+
+export type RegisterInput = {
+  username: string;
+  email: string;
+  password: string;
+  firstName?: string | undefined;
+  lastName?: string | undefined;
+};
+
+export type LoginInput = { email?: string | undefined; username?: string | undefined; password: string };
+
+export type SendMessageInput = {
+  chatId: string;
+  content: string;
+  clientMessageId?: string | undefined;
+  replyTo?: string | undefined;
+  mentions?: string[] | undefined;
+};
+
+/** A place in a chat's history: a seq, a message id, or a time. */
+export type HistoryMark = { seq: number } | { messageId: string } | { date: Date };
+
+export type HistoryInput = {
+  chatId: string;
+  before?: HistoryMark | undefined;
+  after?: HistoryMark | undefined;
+  around?: HistoryMark | undefined;
+  limit: number;
+};
+
+export type ChangesInput = { chatId: string; since: number; limit: number };
+
+export type ReadInput = { chatId: string; seq: number };
+
+export type CreateChatInput = {
+  userId?: string | undefined;
+  users?: string[] | undefined;
+  chatName?: string | undefined;
+  description?: string | undefined;
+};
+
+export type ListInput = { limit: number; cursor?: string | undefined; page?: number | undefined };
+
+export type ChatRef = { chatId: string };
+
+export type MemberRef = { chatId: string; userId: string };
+
+export type AddMembersInput = { chatId: string; users: string[] };
+
+export type SetRoleInput = { chatId: string; userId: string; role: 'owner' | 'admin' | 'member' };
+
+export type SyncInput = { chats: Record<string, number> };

@@ -1,0 +1,52 @@
+import { action, openAction, type Action, type Reply } from '../platform/actions/action.js';
+import { AppError } from '../platform/errors/app-error.js';
+import type { AuthService, SignedIn } from '../services/auth.service.js';
+import { loginInput, nothing, registerInput, sessionRef } from '../validators/auth.validator.js';
+
+export type AuthActions = Record<
+  'register' | 'login' | 'refresh' | 'logout' | 'logoutAll' | 'me' | 'sessions' | 'endSession',
+  Action
+>;
+
+export function createAuthActions(auth: AuthService): AuthActions {
+  return {
+    register: openAction(registerInput, async ({ input, origin }) => ({
+      ...signedIn('Welcome to Parley.', await auth.register(input, origin)),
+      status: 201,
+    })),
+    login: openAction(loginInput, async ({ input, origin }) =>
+      signedIn('Signed in.', await auth.login(input, origin)),
+    ),
+    refresh: openAction(nothing, async ({ origin }) => {
+      const { accessToken, refreshToken } = await auth.refresh(origin.refreshToken, origin);
+      return {
+        message: 'Session refreshed.',
+        data: {},
+        session: { kind: 'opened', accessToken, refreshToken, bearerToken: null },
+      };
+    }),
+    logout: openAction(nothing, async ({ actor, origin }) => {
+      if (actor === null && origin.refreshToken === null) throw new AppError('UNAUTHENTICATED');
+      await auth.logout(actor, origin.refreshToken);
+      return { message: 'Signed out.', data: {}, session: { kind: 'closed' } };
+    }),
+    logoutAll: action(nothing, async ({ actor }) => {
+      await auth.logoutAll(actor);
+      return { message: 'Signed out everywhere.', data: {}, session: { kind: 'closed' } };
+    }),
+    me: action(nothing, async ({ actor }) => ({ message: 'Your account.', data: { user: await auth.me(actor) } })),
+    sessions: action(nothing, async ({ actor }) => ({
+      message: 'Your sessions.',
+      data: { sessions: await auth.sessions(actor) },
+    })),
+    endSession: action(sessionRef, async ({ actor, input }) => {
+      await auth.endSession(actor, input.id);
+      return { message: 'Session ended.', data: {} };
+    }),
+  };
+}
+
+function signedIn(message: string, { user, session }: SignedIn): Reply {
+  const { accessToken, refreshToken, bearerToken } = session;
+  return { message, data: { user }, session: { kind: 'opened', accessToken, refreshToken, bearerToken } };
+}

@@ -1,0 +1,31 @@
+import { action, type Action } from '../platform/actions/action.js';
+import type { PresenceService } from '../services/presence.service.js';
+import type { PresenceWatch } from '../services/presence.watch.js';
+import type { UserService } from '../services/user.service.js';
+import { searchUsersInput, statusInput, subscribeInput, userRef } from '../validators/user.validator.js';
+
+export type UserActions = Record<'search' | 'get' | 'setStatus' | 'watch', Action>;
+
+type Deps = { users: UserService; presence: PresenceService; watch: PresenceWatch };
+
+export function createUserActions({ users, presence, watch }: Deps): UserActions {
+  return {
+    search: action(searchUsersInput, async ({ actor, input }) => ({
+      message: 'Users.',
+      data: {
+        users: await users.search({ text: input.search, except: actor.userId, limit: input.limit }),
+        nextCursor: null,
+        hasMore: false,
+      },
+    })),
+    get: action(userRef, async ({ input }) => ({ message: 'User.', data: await users.view(input.id) })),
+    setStatus: action(statusInput, async ({ actor, input }) => ({
+      message: 'Status set.',
+      data: await presence.setStatus(actor.userId, input.status),
+    })),
+    watch: action(subscribeInput, async ({ actor, input, origin }) => ({
+      message: 'Presence.',
+      data: { presence: await watch.subscribe(actor, input.userIds, origin.socketId) },
+    })),
+  };
+}

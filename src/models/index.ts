@@ -1,0 +1,23 @@
+import type { Connection } from 'mongoose';
+import { createChatModel } from './chat.model.js';
+import { createChatQueries } from './chat.queries.js';
+import { createMemberModel } from './member.model.js';
+import { createMessageModel } from './message.model.js';
+import { createNodeModel } from './node.model.js';
+import { createSessionModel } from './session.model.js';
+import { createUserModel } from './user.model.js';
+
+/** All models on one connection. */
+export function createModels(connection: Connection) {
+  return {
+    users: createUserModel(connection),
+    sessions: createSessionModel(connection),
+    chats: createChatModel(connection),
+    members: createMemberModel(connection),
+    messages: createMessageModel(connection),
+    nodes: createNodeModel(connection),
+    chatQueries: createChatQueries(connection),
+  };
+}
+
+export type Models = ReturnType<typeof createModels>;

@@ -1,0 +1,119 @@
+import { Schema, trusted, type Connection } from 'mongoose';
+import type { UserRole } from '../contract/actor.js';
+import type { UserSettings } from '../contract/views.js';
+import { toId, type Id } from './ids.js';
+
+export type UserDoc = {
+  _id: Id;
+  username: string;
+  /** Lower case: what uniqueness and look-ups go by. */
+  usernameKey: string;
+  /** Lower case. */
+  email: string;
+  passwordHash: string;
+  firstName: string;
+  lastName: string;
+  avatar: string | null;
+  bio: string;
+  role: UserRole;
+  isVerified: boolean;
+  mfaEnabled: boolean;
+  settings: UserSettings;
+  lastSeen: Date | null;
+  lastLoginAt: Date | null;
+  createdAt: Date;
+  updatedAt: Date;
+};
+
+/** What others may see of the stored part of a user; secrets are not even read from the database. */
+export type UserProfile = Pick<
+  UserDoc,
+  '_id' | 'username' | 'firstName' | 'lastName' | 'avatar' | 'bio' | 'settings' | 'lastSeen' | 'createdAt'
+>;
+
+export const profileFields = {
+  username: 1,
+  firstName: 1,
+  lastName: 1,
+  avatar: 1,
+  bio: 1,
+  settings: 1,
+  lastSeen: 1,
+  createdAt: 1,
+} as const;
+
+const schema = new Schema<UserDoc>(
+  {
+    username: { type: String, required: true },
+    usernameKey: { type: String, required: true },
+    email: { type: String, required: true },
+    passwordHash: { type: String, required: true },
+    firstName: { type: String, default: '' },
+    lastName: { type: String, default: '' },
+    avatar: { type: String, default: null },
+    bio: { type: String, default: '' },
+    role: { type: String, default: 'user' },
+    isVerified: { type: Boolean, default: false },
+    mfaEnabled: { type: Boolean, default: false },
+    settings: { type: new Schema({ lastSeen: { type: String, default: 'everyone' } }, { _id: false }), default: () => ({}) },
+    lastSeen: { type: Date, default: null },
+    lastLoginAt: { type: Date, default: null },
+  },
+  { timestamps: true, versionKey: false, collection: 'users' },
+);
+schema.index({ email: 1 }, { unique: true });
+schema.index({ usernameKey: 1 }, { unique: true });
+schema.index({ lastSeen: -1 });
+schema.index({ firstName: 'text', lastName: 'text', username: 'text' }, { name: 'names_text' });
+
+/** Users: one document each; `email` and `usernameKey` are unique by index, which decides racing registrations. */
+export function createUserModel(connection: Connection) {
+  const model = connection.model<UserDoc>('User', schema);
+  return {
+    model,
+
+    /** Rejects with a duplicate-key error when the name or the address is taken. */
+    create: async (user: Omit<UserDoc, 'createdAt' | 'updatedAt'>): Promise<UserDoc> => (await model.create(user)).toObject(),
+
+    findById: (id: string): Promise<UserDoc | null> => model.findById(toId(id)).lean<UserDoc>().exec(),
+
+    findByLogin: (login: { email: string } | { usernameKey: string }): Promise<UserDoc | null> =>
+      model.findOne(login).lean<UserDoc>().exec(),
+
+    findProfiles: (ids: readonly string[]): Promise<UserProfile[]> =>
+      model
+        .find({ _id: trusted({ $in: ids.map(toId) }) }, profileFields)
+        .lean<UserProfile[]>()
+        .exec(),
+
+    /** Users whose username starts with `prefix`, whose name matches a word of it, or whose address is exactly it. */
+    search: async (query: { text: string; except: string; limit: number }): Promise<UserProfile[]> => {
+      const key = query.text.toLowerCase();
+      const notMe = { _id: trusted({ $ne: toId(query.except) }) };
+      const byKey = await model
+        .find({ $or: [{ usernameKey: trusted({ $gte: key, $lt: `${key}\uffff` }) }, { email: key }], ...notMe }, profileFields)
+        .sort({ usernameKey: 1 })
+        .limit(query.limit)
+        .lean<UserProfile[]>()
+        .exec();
+      if (byKey.length >= query.limit) return byKey;
+      const known = byKey.map((user) => user._id);
+      const byName = await model
+        .find({ $text: trusted({ $search: query.text }), _id: trusted({ $ne: toId(query.except), $nin: known }) }, profileFields)
+        .limit(query.limit - byKey.length)
+        .lean<UserProfile[]>()
+        .exec();
+      return [...byKey, ...byName];
+    },
+
+    touchLogin: async (id: string, at: Date): Promise<void> => {
+      await model.updateOne({ _id: toId(id) }, { $set: { lastLoginAt: at } });
+    },
+
+    touchLastSeen: async (id: string, at: Date): Promise<void> => {
+      await model.updateOne({ _id: toId(id) }, { $max: { lastSeen: at } });
+    },
+  };
+}
+
+export type UserModel = ReturnType<typeof createUserModel>;

@@ -1,0 +1,78 @@
+import compression from 'compression';
+import cors from 'cors';
+import express, { type Express, type RequestHandler, type Router } from 'express';
+import helmet from 'helmet';
+import type { Logger } from '../logging/logger.js';
+import { contextOf } from './context.js';
+import { errorHandler, nothingHere } from './errors.js';
+import { requestId } from './identify.js';
+import type { OriginPolicy } from './origins.js';
+
+type Deps = {
+  trustProxyHops: number;
+  origins: OriginPolicy;
+  logger: Logger;
+  development: boolean;
+  /** Answers before anything is asked of the caller: health. */
+  open: Router;
+  /** Who asks (identify), then how much he may (limits). */
+  identify: RequestHandler;
+  limit: RequestHandler;
+  /** All of /api. */
+  api: Router;
+};
+
+const JSON_LIMIT = '512kb';
+/** Below this, compressing costs more than it saves. */
+const COMPRESS_FROM_BYTES = 4_096;
+
+/** The Express application, in the order a request passes through it. */
+export function createHttpApp(deps: Deps): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('trust proxy', deps.trustProxyHops);
+  app.set('query parser', 'simple');
+
+  app.use(requestId());
+  app.use(accessLog(deps.logger));
+  app.use(helmet({ crossOriginResourcePolicy: { policy: 'same-origin' } }));
+  app.use(cors(corsOptions(deps.origins)));
+  app.use(compression({ threshold: COMPRESS_FROM_BYTES }));
+  app.use(deps.open);
+  app.use('/api', deps.identify, deps.limit, express.json({ limit: JSON_LIMIT, strict: false }), deps.api);
+  app.use(nothingHere());
+  app.use(errorHandler(deps));
+  return app;
+}
+
+function corsOptions(origins: OriginPolicy): cors.CorsOptionsDelegate {
+  return (request, done) => {
+    const { origin, host } = request.headers as { origin?: string; host?: string };
+    done(null, {
+      origin: origin !== undefined && origins.allows(origin, host),
+      credentials: true,
+      exposedHeaders: ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After'],
+      maxAge: 600,
+    });
+  };
+}
+
+/** One line per request, when it is over. The path without its query: a query may hold what a person searched for. */
+function accessLog(logger: Logger): RequestHandler {
+  return (request, response, next) => {
+    const started = performance.now();
+    response.once('finish', () => {
+      const { origin, actor } = contextOf(request);
+      logger.info('request', {
+        requestId: origin.requestId,
+        method: request.method,
+        path: request.originalUrl.split('?', 1)[0],
+        status: response.statusCode,
+        ms: Math.round((performance.now() - started) * 10) / 10,
+        ...(actor === null ? {} : { userId: actor.userId }),
+      });
+    });
+    next();
+  };
+}

@@ -1,0 +1,57 @@
+import type { Request, RequestHandler, Response, Router } from 'express';
+import type { SuccessEnvelope } from '../../contract/events.js';
+import type { Action, Presented, Reply } from '../actions/action.js';
+import { AppError } from '../errors/app-error.js';
+import { contextOf } from './context.js';
+import type { SessionCookies } from './cookies.js';
+
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+/** One line of a route table. `status` is that of success, 200 unless said. */
+export type Route = { method: Method; path: string; action: Action; status?: number };
+export type RouteTable = readonly Route[];
+
+type Deps = { cookies: SessionCookies; transport: 'both' | 'cookie' | 'bearer' };
+
+/** Puts every route of the tables on the router. */
+export function mount(router: Router, tables: readonly RouteTable[], deps: Deps): void {
+  for (const route of tables.flat()) router[route.method](route.path, http(route, deps));
+}
+
+/** The HTTP door: path, query and body become one input, the action runs, the envelope goes out. Express 5 forwards rejections. */
+function http(route: Route, deps: Deps): RequestHandler {
+  return async (request, response) => {
+    const context = contextOf(request);
+    const { refused } = context;
+    if (refused !== null && (!route.action.open || refused.code === 'CSRF_REJECTED')) throw refused;
+    const reply = await route.action.perform(rawInput(request), context.actor, context.origin);
+    respond(request, response, { reply, status: reply.status ?? route.status ?? 200, ...deps });
+  };
+}
+
+/** Path parameters win over the body or the query: they are what the route was chosen by. */
+function rawInput(request: Request): unknown {
+  const body: unknown = request.body;
+  if (body !== undefined && (typeof body !== 'object' || body === null || Array.isArray(body))) {
+    throw new AppError('VALIDATION_FAILED', { details: [{ field: '', message: 'must be an object' }] });
+  }
+  return { ...request.query, ...body, ...request.params };
+}
+
+function respond(
+  request: Request,
+  response: Response,
+  { reply, status, cookies, transport }: { reply: Reply; status: number } & Deps,
+): void {
+  const { session } = reply;
+  let data = reply.data;
+  if (session !== undefined) {
+    if (transport !== 'bearer') cookies.apply(response, session);
+    const tokenWanted = transport !== 'cookie' && request.headers['x-token-delivery'] !== 'cookie';
+    if (session.kind === 'opened' && session.bearerToken !== null && tokenWanted) {
+      data = { ...(data as Record<string, Presented>), token: session.bearerToken };
+    }
+  }
+  const envelope: SuccessEnvelope<Presented> = { success: true, message: reply.message, data };
+  response.status(status).json(envelope);
+}

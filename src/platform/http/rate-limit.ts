@@ -1,0 +1,66 @@
+import { ipKeyGenerator, rateLimit, type Options, type Store } from 'express-rate-limit';
+import type { RequestHandler } from 'express';
+import { AppError } from '../errors/app-error.js';
+import { key } from '../keys/keys.js';
+import type { KeyStore } from '../keystore/key-store.js';
+import type { Logger } from '../logging/logger.js';
+import { contextOf } from './context.js';
+
+type Deps = {
+  keyStore: KeyStore;
+  /** Counts alone while the shared store is out of reach. */
+  fallback: KeyStore;
+  logger: Logger;
+  anonymous: { points: number; perMs: number };
+  user: { points: number; perMs: number };
+  /** RATE_LIMIT_SCALE; 0 = off. */
+  scale: number;
+};
+
+/** The general API allowance: whoever is signed in counts by user, so an office behind one address can work. Draft-8 headers. */
+export function apiRateLimit(deps: Deps): RequestHandler {
+  const { anonymous, user, scale } = deps;
+  if (scale === 0) return (_request, _response, next) => next();
+  return rateLimit({
+    windowMs: anonymous.perMs,
+    limit: (request) => (contextOf(request).actor === null ? anonymous.points : user.points) * scale,
+    keyGenerator: (request) => {
+      const { actor, origin } = contextOf(request);
+      return actor === null ? `ip:${ipKeyGenerator(origin.ip)}` : `user:${actor.userId}`;
+    },
+    standardHeaders: 'draft-8',
+    legacyHeaders: false,
+    identifier: (request) => (contextOf(request).actor === null ? 'anonymous' : 'user'),
+    handler: (request, _response, next) => {
+      const { rateLimit: info } = request as unknown as { rateLimit?: { resetTime?: Date } };
+      const waitMs = (info?.resetTime?.getTime() ?? Date.now() + 1_000) - Date.now();
+      next(new AppError('LIMITED', { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1_000)) }));
+    },
+    store: storeOn(deps),
+    passOnStoreError: true,
+    validate: false,
+  });
+}
+
+function storeOn({ keyStore, fallback, logger }: Deps): Store {
+  let windowMs = 60_000;
+  const name = (subject: string): string => key.limit('api', subject);
+  return {
+    init: (options: Options) => {
+      windowMs = options.windowMs;
+    },
+    increment: async (subject) => {
+      const hit = await keyStore.increment(name(subject), { windowMs }).catch((error: unknown) => {
+        logger.debug('limits are counted by this process alone', { error });
+        return fallback.increment(name(subject), { windowMs });
+      });
+      return { totalHits: hit.count, resetTime: new Date(Date.now() + hit.resetMs) };
+    },
+    decrement: async (subject) => {
+      await keyStore.increment(name(subject), { windowMs, by: -1 });
+    },
+    resetKey: async (subject) => {
+      await keyStore.delete(name(subject));
+    },
+  };
+}

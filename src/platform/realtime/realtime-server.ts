@@ -1,0 +1,96 @@
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import { Server } from 'socket.io';
+import { AppError } from '../errors/app-error.js';
+import type { OriginPolicy } from '../http/origins.js';
+import type { Emitter } from './emitter.js';
+import type { ParleySocket } from './socket-registry.js';
+
+export type RealtimeSettings = {
+  /** A connection that has not finished its handshake by then is cut. */
+  handshakeTimeoutMs: number;
+  maxConnectionsPerIp: number;
+  trustProxyHops: number;
+};
+
+type Deps = {
+  http: HttpServer;
+  origins: OriginPolicy;
+  settings: RealtimeSettings;
+  /** The Redis adapter's constructor where several processes run; absent: this process's own rooms. */
+  adapter?: Parameters<Server['adapter']>[0];
+};
+
+export type RealtimeServer = {
+  readonly io: Server;
+  readonly emitter: Emitter;
+  /** The socket's address. Throws TOO_MANY_CONNECTIONS when that address holds too many connections to this process. */
+  addressOf(socket: ParleySocket): string;
+  /** Cuts every connection and stops. The HTTP server is closed by its owner. */
+  close(): void;
+};
+
+const MAX_PAYLOAD_BYTES = 1024 * 1024;
+/** A reader that takes no more than this is cut; it syncs when it comes back. */
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+
+/** Socket.IO beside Express on one HTTP server. Its only home, with the registry and the event door. */
+export function createRealtimeServer({ http, origins, settings, adapter }: Deps): RealtimeServer {
+  const perIp = new Map<string, number>();
+  const io = new Server(http, {
+    serveClient: false,
+    maxHttpBufferSize: MAX_PAYLOAD_BYTES,
+    // A compressor costs 240 KB a connection once it is used.
+    perMessageDeflate: false,
+    connectTimeout: settings.handshakeTimeoutMs,
+    cors: { origin: (_origin, done) => done(null, true), credentials: true },
+    // CORS does not stop a WebSocket from a foreign page; this does. Recovery stays off: it would re-join a removed member.
+    allowRequest: (request, done) => {
+      const { origin, host } = request.headers;
+      done(null, origin === undefined || origins.allows(origin, host));
+    },
+    ...(adapter === undefined ? {} : { adapter }),
+  });
+
+  io.engine.on('connection', (connection: { request: IncomingMessage; close(discard: boolean): void; once: (e: string, f: () => void) => void }) => {
+    const ip = clientIp(connection.request, settings.trustProxyHops);
+    const count = (perIp.get(ip) ?? 0) + 1;
+    perIp.set(ip, count);
+    connection.once('close', () => {
+      const left = (perIp.get(ip) ?? 1) - 1;
+      if (left === 0) perIp.delete(ip);
+      else perIp.set(ip, left);
+    });
+  });
+
+  const emitter: Emitter = {
+    emit: (rooms, event, payload, options = {}) => {
+      // Socket.IO takes an empty list of rooms for "everybody".
+      if (rooms.length === 0) return;
+      const target = io.to(rooms as string | string[]);
+      (options.except == null ? target : target.except(options.except)).emit(event, payload);
+    },
+  };
+
+  return {
+    io,
+    emitter,
+    // Counted per process: a proxy keeps one address on one copy (hash), and what is protected is this copy's descriptors.
+    addressOf: (socket) => {
+      const ip = clientIp(socket.request, settings.trustProxyHops);
+      if ((perIp.get(ip) ?? 0) > settings.maxConnectionsPerIp) throw new AppError('TOO_MANY_CONNECTIONS');
+      return ip;
+    },
+    close: () => {
+      io.local.disconnectSockets(true);
+      io.engine.close();
+    },
+  };
+}
+
+/** The client's address, believing as many proxies as are ours: the same rule as Express's `trust proxy` by hop count. */
+function clientIp(request: IncomingMessage, trustProxyHops: number): string {
+  const direct = request.socket.remoteAddress ?? '';
+  if (trustProxyHops === 0) return direct;
+  const chain = [...String(request.headers['x-forwarded-for'] ?? '').split(','), direct].map((s) => s.trim()).filter(Boolean);
+  return chain[Math.max(0, chain.length - 1 - trustProxyHops)] ?? direct;
+}

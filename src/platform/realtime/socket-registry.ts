@@ -1,0 +1,125 @@
+import type { Socket } from 'socket.io';
+import type { Actor, Origin } from '../../contract/actor.js';
+import { room } from '../rooms/rooms.js';
+
+/** What a socket knows of itself. */
+export type SocketData = {
+  actor: Actor;
+  origin: Origin;
+  /** Milliseconds since 1970; the token's end, prolonged by `auth:refresh`. */
+  tokenExpiresAt: number;
+  /** Since when this socket has been over its limits without a pause; 0 = it is not. */
+  limitedSince: number;
+  limitedLast: number;
+  /** Users whose presence this socket hears of for good: the other sides of direct chats. */
+  peers: Set<string>;
+};
+
+type NoEvents = Record<string, never>;
+export type ParleySocket = Socket<NoEvents, NoEvents, NoEvents, SocketData>;
+
+/**
+ * The sockets this process holds, by user, and their part in chat rooms.
+ *
+ * Which chats a connecting user has is read before his socket exists. A change that comes in between would be missed,
+ * so `expect` opens a ledger first, which collects the changes until the socket is `admit`ted.
+ */
+export type SocketRegistry = {
+  expect(userId: string): Expected;
+  /** Joins the socket to its rooms and keeps it until it disconnects. `peers`: the other sides of its direct chats. */
+  admit(socket: ParleySocket, expected: Expected, rooms: { chatIds: readonly string[]; peers: readonly string[] }): void;
+  release(socket: ParleySocket): void;
+  enterChat(userIds: readonly string[], chatId: string, options: { direct: boolean }): void;
+  /** Also ends what the user watched by sharing that chat; what he still may see he asks for again. */
+  leaveChat(userIds: readonly string[], chatId: string): void;
+  ofUser(userId: string): ReadonlySet<ParleySocket>;
+  all(): Iterable<ParleySocket>;
+  readonly size: number;
+};
+
+export type Expected = { readonly userId: string; readonly entered: Set<string>; readonly left: Set<string>; close(): void };
+
+const NONE: ReadonlySet<ParleySocket> = new Set();
+
+export function createSocketRegistry(): SocketRegistry {
+  const byUser = new Map<string, Set<ParleySocket>>();
+  const expected = new Map<string, Set<Expected>>();
+  let size = 0;
+
+  function* all(): Iterable<ParleySocket> {
+    for (const sockets of byUser.values()) yield* sockets;
+  }
+
+  return {
+    expect: (userId) => {
+      const ledgers = expected.get(userId) ?? new Set();
+      expected.set(userId, ledgers);
+      const ledger: Expected = {
+        userId,
+        entered: new Set(),
+        left: new Set(),
+        close: () => {
+          ledgers.delete(ledger);
+          if (ledgers.size === 0 && expected.get(userId) === ledgers) expected.delete(userId);
+        },
+      };
+      ledgers.add(ledger);
+      return ledger;
+    },
+
+    admit: (socket, ledger, { chatIds, peers }) => {
+      const { userId } = ledger;
+      const chats = new Set([...chatIds, ...ledger.entered]);
+      socket.data.peers = new Set(peers);
+      for (const chatId of ledger.left) chats.delete(chatId);
+      ledger.close();
+      const sockets = byUser.get(userId) ?? new Set();
+      byUser.set(userId, sockets.add(socket));
+      size += 1;
+      void socket.join([room.user(userId), ...[...chats].map(room.chat), ...peers.map(room.presence)]);
+    },
+
+    release: (socket) => {
+      const { userId } = socket.data.actor;
+      const sockets = byUser.get(userId);
+      if (sockets?.delete(socket) !== true) return;
+      size -= 1;
+      if (sockets.size === 0) byUser.delete(userId);
+    },
+
+    enterChat: (userIds, chatId, { direct }) => {
+      for (const userId of userIds) {
+        const peers = direct ? userIds.filter((id) => id !== userId) : [];
+        for (const socket of byUser.get(userId) ?? NONE) {
+          for (const peer of peers) socket.data.peers.add(peer);
+          void socket.join([room.chat(chatId), ...peers.map(room.presence)]);
+        }
+        for (const ledger of expected.get(userId) ?? []) {
+          ledger.entered.add(chatId);
+          ledger.left.delete(chatId);
+        }
+      }
+    },
+
+    leaveChat: (userIds, chatId) => {
+      for (const userId of userIds) {
+        for (const socket of byUser.get(userId) ?? NONE) {
+          void socket.leave(room.chat(chatId));
+          for (const watched of socket.rooms) {
+            if (room.isPresence(watched) && !socket.data.peers.has(room.userOf(watched))) void socket.leave(watched);
+          }
+        }
+        for (const ledger of expected.get(userId) ?? []) {
+          ledger.left.add(chatId);
+          ledger.entered.delete(chatId);
+        }
+      }
+    },
+
+    ofUser: (userId) => byUser.get(userId) ?? NONE,
+    all,
+    get size() {
+      return size;
+    },
+  };
+}

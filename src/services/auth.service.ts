@@ -1,0 +1,167 @@
+import type { Actor, Origin } from '../contract/actor.js';
+import type { LoginInput, RegisterInput } from '../contract/inputs.js';
+import type { OwnUser, SessionView } from '../contract/views.js';
+import type { LimitName } from '../config/limit-table.js';
+import type { Clock } from '../platform/clock/clock.js';
+import { AppError, invalid, notFound } from '../platform/errors/app-error.js';
+import type { Limits } from '../platform/limits/limits.js';
+import type { Logger } from '../platform/logging/logger.js';
+import { isDuplicateKey, newId } from '../models/ids.js';
+import type { UserDoc, UserModel } from '../models/user.model.js';
+import { presentSession } from '../presenters/session.presenter.js';
+import { presentOwnUser } from '../presenters/user.presenter.js';
+import type { Passwords } from './password.js';
+import { OFFLINE, type PresenceService } from './presence.service.js';
+import type { OpenedSession, SessionService } from './session.service.js';
+
+/**
+ * Accounts: coming in, going out.
+ *
+ * Invariants: a wrong name and a wrong password are one answer, in body and in time. Failures are counted by address and
+ * by account, and an account under attack stays open to its owner at the addresses he uses. Nothing here trusts an id
+ * from a request: the subject is the session.
+ */
+export type AuthService = {
+  register(input: RegisterInput, origin: Origin): Promise<SignedIn>;
+  login(input: LoginInput, origin: Origin): Promise<SignedIn>;
+  refresh(refreshToken: string | null, origin: Origin): Promise<OpenedSession>;
+  /** Ends the session of the actor, or else that of the refresh cookie (the access cookie may have expired first). */
+  logout(actor: Actor | null, refreshToken: string | null): Promise<void>;
+  logoutAll(actor: Actor): Promise<void>;
+  me(actor: Actor): Promise<OwnUser>;
+  sessions(actor: Actor): Promise<SessionView[]>;
+  endSession(actor: Actor, sessionId: string): Promise<void>;
+};
+
+export type SignedIn = { user: OwnUser; session: OpenedSession };
+
+type Deps = {
+  users: UserModel;
+  sessions: SessionService;
+  presence: PresenceService;
+  passwords: Passwords;
+  limits: Limits<LimitName>;
+  clock: Clock;
+  logger: Logger;
+};
+
+export function createAuthService(deps: Deps): AuthService {
+  const { users, sessions, passwords, limits, logger } = deps;
+
+  async function ownView(user: UserDoc): Promise<OwnUser> {
+    const id = user._id.toHexString();
+    const state = (await deps.presence.states([id])).get(id) ?? OFFLINE;
+    return presentOwnUser(user, { ...state, lastSeen: user.lastSeen?.toISOString() ?? null });
+  }
+
+  async function signIn(user: UserDoc, origin: Origin): Promise<SignedIn> {
+    const at = new Date(deps.clock());
+    const session = await sessions.open(user, 'canonical', origin);
+    await users.touchLogin(session.userId, at);
+    logger.info('signed in', { userId: session.userId, audit: 'session.opened' });
+    return { user: await ownView({ ...user, lastLoginAt: at }), session };
+  }
+
+  /**
+   * Takes one try from the address and the account before the password is looked at, so parallel guesses can't outrun
+   * the count. An exhausted one still lets through whoever comes from an address the account lives at, on tries of its own.
+   */
+  async function takeTry(account: string, user: UserDoc | null, origin: Origin): Promise<() => Promise<void>> {
+    const spent: [LimitName, string][] = [];
+    const spend = async (name: LimitName, subject: string): Promise<void> => {
+      await limits.spend(name, subject);
+      spent.push([name, subject]);
+    };
+    const refund = async (): Promise<void> => {
+      await Promise.all(spent.map(([name, subject]) => limits.refund(name, subject)));
+    };
+    try {
+      await spend('auth.address', origin.ip);
+      await spend('auth.account', account);
+    } catch (error) {
+      await refund();
+      const known = user !== null && (await sessions.knowsAddress(user._id.toHexString(), origin.ip));
+      if (!known) throw error;
+      await spend('auth.known', `${account}:${origin.ip}`);
+    }
+    return refund;
+  }
+
+  return {
+    register: async (input, origin) => {
+      if (passwords.isCommon(input.password)) {
+        throw invalid({ field: 'password', message: 'is one of the most common passwords; please choose another' });
+      }
+      await limits.assertLeft('auth.address', origin.ip);
+      const passwordHash = await passwords.hash(input.password);
+      try {
+        const user = await users.create({
+          _id: newId(),
+          username: input.username,
+          usernameKey: input.username.toLowerCase(),
+          email: input.email,
+          passwordHash,
+          firstName: input.firstName ?? '',
+          lastName: input.lastName ?? '',
+          avatar: null,
+          bio: '',
+          role: 'user',
+          isVerified: false,
+          mfaEnabled: false,
+          settings: { lastSeen: 'everyone' },
+          lastSeen: null,
+          lastLoginAt: null,
+        });
+        logger.info('registered', { userId: user._id.toHexString(), audit: 'account.created' });
+        return await signIn(user, origin);
+      } catch (error) {
+        if (!isDuplicateKey(error)) throw error;
+        await limits.count('auth.address', origin.ip);
+        throw new AppError('TAKEN', { message: 'This username or e-mail address is taken already.' });
+      }
+    },
+
+    login: async (input, origin) => {
+      const login =
+        input.email === undefined ? { usernameKey: (input.username ?? '').toLowerCase() } : { email: input.email };
+      const account = 'email' in login ? login.email : login.usernameKey;
+      const user = await users.findByLogin(login);
+      const refund = await takeTry(user?._id.toHexString() ?? account, user, origin);
+      const right = await passwords.matches(input.password, user?.passwordHash ?? null);
+      if (user === null || !right) {
+        logger.warn('sign-in failed', { ip: origin.ip, audit: 'login.failed' });
+        throw new AppError('INVALID_CREDENTIALS');
+      }
+      await refund();
+      return signIn(user, origin);
+    },
+
+    refresh: async (refreshToken, origin) => {
+      await limits.spend('auth.refresh', origin.ip);
+      if (refreshToken === null) throw new AppError('UNAUTHENTICATED');
+      return sessions.refresh(refreshToken);
+    },
+
+    logout: async (actor, refreshToken) => {
+      const subject = actor ?? (refreshToken === null ? null : sessions.ofRefreshToken(refreshToken));
+      if (subject !== null) await sessions.end(subject.sessionId, subject.userId, 'logout');
+    },
+
+    logoutAll: async (actor) => {
+      await sessions.endAll(actor.userId, 'logout everywhere');
+    },
+
+    me: async (actor) => {
+      const user = await users.findById(actor.userId);
+      if (user === null) throw new AppError('SESSION_REVOKED');
+      return ownView(user);
+    },
+
+    sessions: async (actor) =>
+      (await sessions.list(actor.userId)).map((session) => presentSession(session, actor.sessionId)),
+
+    endSession: async (actor, sessionId) => {
+      if (!(await sessions.end(sessionId, actor.userId, 'ended by its owner'))) throw notFound('session');
+    },
+  };
+}

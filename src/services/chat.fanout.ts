@@ -1,0 +1,56 @@
+import { presentSharedChat } from '../presenters/chat.presenter.js';
+import type { Emitter } from '../platform/realtime/emitter.js';
+import { room } from '../platform/rooms/rooms.js';
+import type { ChatModel } from '../models/chat.model.js';
+import type { MemberModel } from '../models/member.model.js';
+import type { ChatViews } from './chat.views.js';
+import type { ParleyFacts } from './facts.js';
+
+type Deps = {
+  facts: ParleyFacts;
+  emitter: Emitter;
+  views: ChatViews;
+  chats: Pick<ChatModel, 'findById'>;
+  members: Pick<MemberModel, 'findByChat'>;
+};
+
+/** Facts about chats and their members → the rooms of those whom they concern. */
+export function fanOutChats({ facts, emitter, views, chats, members }: Deps): void {
+  /** A direct chat bears the other's name, so each side gets its own view; of a new group all views are alike. */
+  async function tellNew(chatId: string, userIds: readonly string[]): Promise<void> {
+    const chat = await chats.findById(chatId);
+    if (chat === null) return;
+    if (!chat.isGroup) {
+      for (const userId of userIds) {
+        emitter.emit(room.user(userId), 'chat:new', { chat: await views.get(userId, chatId) });
+      }
+      return;
+    }
+    const first = userIds[userIds.length - 1];
+    if (first === undefined) return;
+    emitter.emit(userIds.map(room.user), 'chat:new', { chat: await views.get(first, chatId) });
+  }
+
+  facts.on('chat.created', ({ chatId, userIds }) => tellNew(chatId, userIds));
+
+  facts.on('chat.updated', async ({ chatId }) => {
+    const [anyone] = await members.findByChat(chatId);
+    if (anyone === undefined) return;
+    const view = await views.get(anyone.user.toHexString(), chatId);
+    emitter.emit(room.chat(chatId), 'chat:updated', { chat: presentSharedChat(view) });
+  });
+
+  facts.on('chat.switched', ({ userId, chat }) => emitter.emit(room.user(userId), 'chat:updated', { chat }));
+
+  facts.on('chat.deleted', ({ chatId, userIds }) => emitter.emit(userIds.map(room.user), 'chat:removed', { chatId }));
+
+  facts.on('member.joined', async ({ chatId, user, by }) => {
+    emitter.emit(room.chat(chatId), 'member:joined', { chatId, user, by });
+    await tellNew(chatId, [user.id]);
+  });
+
+  facts.on('member.left', ({ chatId, userId, by }) => {
+    emitter.emit(room.chat(chatId), 'member:left', { chatId, userId, by });
+    emitter.emit(room.user(userId), 'chat:removed', { chatId });
+  });
+}

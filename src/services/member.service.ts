@@ -1,0 +1,115 @@
+import { LRUCache } from 'lru-cache';
+import type { MemberRole } from '../contract/views.js';
+import type { Cluster } from '../platform/cluster/cluster.js';
+import { notFound } from '../platform/errors/app-error.js';
+import type { MemberModel, NewMember } from '../models/member.model.js';
+import { rolePolicy } from './chat.policy.js';
+
+/**
+ * Who is in which chat. Every right in a chat starts here.
+ *
+ * Invariant: a change is in force on every live node (its cache knows, its sockets have entered or left the chat's room)
+ * before the method that made it resolves. So nothing reaches a removed member after his removal is acknowledged.
+ */
+export type MemberService = {
+  /** The user's role in the chat; throws NOT_FOUND for strangers and ex-members alike. Cached, so a message costs no read. */
+  require(chatId: string, userId: string): Promise<MemberRole>;
+  /** As `require`, and throws FORBIDDEN for a plain member. */
+  requireAdmin(chatId: string, userId: string): Promise<MemberRole>;
+  /** Adds those who aren't in yet; answers who was added. */
+  add(chatId: string, members: readonly NewMember[], options?: { direct: boolean }): Promise<string[]>;
+  /** The memberships are written already (a new group's): put them in force on every node. */
+  announceEntered(chatId: string, userIds: readonly string[]): Promise<void>;
+  /** False when he was not in. Repeating it is safe, and cuts him again where a node had missed it. */
+  remove(chatId: string, userId: string): Promise<boolean>;
+  removeAll(chatId: string, userIds: readonly string[]): Promise<void>;
+  setRole(chatId: string, userId: string, role: MemberRole): Promise<boolean>;
+};
+
+/** How a node applies a change to the sockets it holds: given by the realtime layer. */
+export type MemberRooms = {
+  /** `direct`: the two of a direct chat are told of each other's presence from now on. */
+  enter(userIds: readonly string[], chatId: string, options: { direct: boolean }): void;
+  leave(userIds: readonly string[], chatId: string): void;
+};
+
+type Change = { chatId: string; userIds: string[]; change: 'entered' | 'left' | 'role'; direct?: boolean };
+
+const TOPIC = 'members.changed';
+const ROLES_KEPT = 100_000;
+/** Belt and braces: even a node that missed an invalidation is right again after this. */
+const ROLE_TTL_MS = 60_000;
+
+export function createMemberService(deps: { members: MemberModel; cluster: Cluster; rooms: MemberRooms }): MemberService {
+  const roles = new LRUCache<string, MemberRole>({ max: ROLES_KEPT, ttl: ROLE_TTL_MS });
+  /** Reads under way; a change that comes meanwhile removes the entry, so that an old answer is not cached. */
+  const reading = new Map<string, Promise<MemberRole | null>>();
+
+  deps.cluster.on(TOPIC, (payload) => apply(payload as Change));
+  deps.cluster.onRejoined(() => {
+    roles.clear();
+    reading.clear();
+  });
+
+  function apply({ chatId, userIds, change, direct = false }: Change): void {
+    for (const userId of userIds) {
+      const key = `${chatId}:${userId}`;
+      roles.delete(key);
+      reading.delete(key);
+    }
+    if (change === 'entered') deps.rooms.enter(userIds, chatId, { direct });
+    if (change === 'left') deps.rooms.leave(userIds, chatId);
+  }
+
+  const tellAll = (change: Change): Promise<void> => deps.cluster.tellAll(TOPIC, change);
+
+  async function read(key: string, chatId: string, userId: string): Promise<MemberRole | null> {
+    const under = reading.get(key);
+    if (under !== undefined) return under;
+    const promise = deps.members.find(chatId, userId).then((member) => member?.role ?? null);
+    reading.set(key, promise);
+    try {
+      const role = await promise;
+      if (reading.get(key) === promise && role !== null) roles.set(key, role);
+      return role;
+    } finally {
+      if (reading.get(key) === promise) reading.delete(key);
+    }
+  }
+
+  async function require(chatId: string, userId: string): Promise<MemberRole> {
+    const key = `${chatId}:${userId}`;
+    const role = roles.get(key) ?? (await read(key, chatId, userId));
+    if (role === null) throw notFound('chat');
+    return role;
+  }
+
+  return {
+    require,
+    requireAdmin: async (chatId, userId) => {
+      const role = await require(chatId, userId);
+      rolePolicy.assertAdmin(role);
+      return role;
+    },
+    add: async (chatId, members, { direct } = { direct: false }) => {
+      const added = await deps.members.add(members);
+      if (added.length > 0) await tellAll({ chatId, userIds: added, change: 'entered', direct });
+      return added;
+    },
+    announceEntered: (chatId, userIds) => tellAll({ chatId, userIds: [...userIds], change: 'entered' }),
+    remove: async (chatId, userId) => {
+      const removed = await deps.members.remove(chatId, userId);
+      await tellAll({ chatId, userIds: [userId], change: 'left' });
+      return removed;
+    },
+    removeAll: async (chatId, userIds) => {
+      await deps.members.removeAll(chatId);
+      await tellAll({ chatId, userIds: [...userIds], change: 'left' });
+    },
+    setRole: async (chatId, userId, role) => {
+      const changed = await deps.members.setRole(chatId, userId, role);
+      if (changed) await tellAll({ chatId, userIds: [userId], change: 'role' });
+      return changed;
+    },
+  };
+}

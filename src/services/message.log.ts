@@ -1,0 +1,278 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from '../platform/logging/logger.js';
+import type { Clock } from '../platform/clock/clock.js';
+import { AppError } from '../platform/errors/app-error.js';
+import type { InsertOutcome, MessageDoc, MessageModel, Tail } from '../models/message.model.js';
+import type { Id } from '../models/ids.js';
+
+/**
+ * The chat log: the only writer of `seq` and `rev` of new messages.
+ *
+ * Invariants, with any number of processes writing and any of them dying at any point:
+ *  1. seq is 1, 2, 3 … per chat without a gap. A number is taken by inserting a message that bears it; the unique
+ *     indexes on (chat, seq) and (chat, rev) decide between writers, and the loser takes the next number.
+ *  2. A message is visible only when all messages before it are. Of one chat a process has one insert under way at a
+ *     time, and several messages of one chat travel in an *ordered* insert, so a failure stores nothing behind it.
+ *  3. `clientMessageId` is stored once per chat and sender, by unique index; a repetition answers the first message.
+ *  4. Messages are handed to `onStored` in seq order, synchronously, after the journaled write.
+ *
+ * Batching is self-clocking: no timer. At most two rounds of inserts are under way; what arrives meanwhile is the next.
+ */
+export type MessageLog<C> = {
+  /** Stores a message as the chat's next. Rejects UNAVAILABLE when the database does not take it; it may be sent again. */
+  append(draft: Draft, context: C): Promise<Appended>;
+  /** Numbers another node has used, heard by broadcast: saves a lost race. A hint only. */
+  heard(chatId: string, tail: Tail): void;
+  /** Waits until nothing is under way; new messages are refused. */
+  close(): Promise<void>;
+};
+
+export type Draft = Omit<MessageDoc, 'seq' | 'rev'>;
+export type Appended = { message: MessageDoc; repeated: boolean };
+
+type Waiting<C> = {
+  readonly draft: Draft;
+  readonly context: C;
+  /** When it came, in milliseconds: bounds how long a failing database is tried. */
+  readonly since: number;
+  attempts: number;
+  resolve: (appended: Appended) => void;
+  reject: (error: Error) => void;
+};
+
+/** One chat's queue in this process. */
+type Lane<C> = {
+  readonly chat: Id;
+  readonly key: string;
+  /** Null: not known yet, or in doubt; read from the database before the next insert. */
+  tail: Tail | null;
+  queue: Waiting<C>[];
+  busy: boolean;
+};
+
+/** A numbered message on its way into the database; `settled` once its sender has his answer or it is queued again. */
+type Item<C> = { lane: Lane<C>; waiting: Waiting<C>; document: MessageDoc; settled: boolean };
+
+type Deps<C> = {
+  messages: Pick<MessageModel, 'insertBatch' | 'tail' | 'findByClientMessageId' | 'findById'>;
+  logger: Logger;
+  clock: Clock;
+  /** Called for each newly stored message, in seq order per chat. Must not throw. */
+  onStored: (message: MessageDoc, context: C) => void;
+};
+
+const ROUNDS_IN_FLIGHT = 2;
+const DOCUMENTS_PER_INSERT = 400;
+/** A message loses a race to another node at most this often before its sender is told to try again. */
+const ATTEMPTS = 40;
+/** How long an insert of unknown fate is tried again before its sender is told UNAVAILABLE. */
+const PATIENCE_MS = 4_000;
+const PAUSE_MS = 100;
+const LANES_KEPT = 20_000;
+
+export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
+  const lanes = new Map<string, Lane<C>>();
+  const ready = new Set<Lane<C>>();
+  const idle: (() => void)[] = [];
+  let rounds = 0;
+  let scheduled = false;
+  let closing = false;
+
+  function laneOf(chat: Id): Lane<C> {
+    const key = chat.toHexString();
+    let lane = lanes.get(key);
+    if (lane === undefined) {
+      lane = { chat, key, tail: null, queue: [], busy: false };
+      lanes.set(key, lane);
+      forgetOldLanes();
+    }
+    return lane;
+  }
+
+  function forgetOldLanes(): void {
+    if (lanes.size <= LANES_KEPT) return;
+    for (const lane of lanes.values()) {
+      if (!lane.busy && lane.queue.length === 0) lanes.delete(lane.key);
+      if (lanes.size <= LANES_KEPT * 0.9) return;
+    }
+  }
+
+  /** After this turn's arrivals, so that one turn's messages share an insert. */
+  function schedule(): void {
+    if (scheduled || rounds >= ROUNDS_IN_FLIGHT || ready.size === 0) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      if (ready.size > 0 && rounds < ROUNDS_IN_FLIGHT) void runRound();
+    });
+  }
+
+  async function runRound(): Promise<void> {
+    rounds += 1;
+    const taken = [...ready];
+    ready.clear();
+    for (const lane of taken) lane.busy = true;
+    await Promise.all(insertsOf(taken).map(({ group, ordered }) => runInsert(group, ordered)));
+    rounds -= 1;
+    schedule();
+    if (rounds === 0 && ready.size === 0) for (const tell of idle.splice(0)) tell();
+  }
+
+  /** Chats with one message share unordered inserts; a chat with several has an ordered one of its own (invariant 2). */
+  function insertsOf(taken: Lane<C>[]): { group: Lane<C>[]; ordered: boolean }[] {
+    const inserts: { group: Lane<C>[]; ordered: boolean }[] = [];
+    const singles = taken.filter((lane) => lane.queue.length === 1);
+    for (let i = 0; i < singles.length; i += DOCUMENTS_PER_INSERT) {
+      inserts.push({ group: singles.slice(i, i + DOCUMENTS_PER_INSERT), ordered: false });
+    }
+    for (const lane of taken) if (lane.queue.length > 1) inserts.push({ group: [lane], ordered: true });
+    return inserts;
+  }
+
+  async function runInsert(group: Lane<C>[], ordered: boolean): Promise<void> {
+    const batch: Item<C>[] = [];
+    try {
+      const unknown = group.filter((lane) => lane.tail === null);
+      if (unknown.length > 0) await Promise.all(unknown.map(learnTail));
+      for (const lane of group) number(lane, ordered ? DOCUMENTS_PER_INSERT : 1, batch);
+      const outcomes = await deps.messages.insertBatch(
+        batch.map((item) => item.document),
+        ordered,
+      );
+      await applyOutcomes(batch, outcomes);
+    } catch (error) {
+      await recover(group, batch, error);
+    } finally {
+      for (const lane of group) release(lane);
+    }
+  }
+
+  async function learnTail(lane: Lane<C>): Promise<void> {
+    lane.tail = await deps.messages.tail(lane.chat);
+  }
+
+  /** Takes up to `take` messages off the lane and gives them the next numbers. */
+  function number(lane: Lane<C>, take: number, batch: Item<C>[]): void {
+    let { seq, rev } = lane.tail ?? { seq: 0, rev: 0 };
+    for (const waiting of lane.queue.splice(0, take)) {
+      seq += 1;
+      rev += 1;
+      batch.push({ lane, waiting, document: { ...waiting.draft, seq, rev }, settled: false });
+    }
+  }
+
+  async function applyOutcomes(batch: Item<C>[], outcomes: InsertOutcome[]): Promise<void> {
+    const again: Item<C>[] = [];
+    const repeated: Item<C>[] = [];
+    batch.forEach((item, index) => {
+      const outcome = outcomes[index];
+      if (outcome === 'stored') {
+        stored(item, item.document);
+      } else if (outcome === 'repeated') {
+        repeated.push(item);
+      } else {
+        // Taken by another node, or not reached behind a failure: the tail is in doubt only in the first case.
+        if (outcome === 'taken') {
+          item.lane.tail = null;
+          item.waiting.attempts += 1;
+        }
+        again.push(item);
+      }
+    });
+    requeue(again);
+    for (const item of repeated) await answerRepeated(item);
+  }
+
+  function stored(item: Item<C>, message: MessageDoc): void {
+    item.settled = true;
+    const { lane, waiting } = item;
+    if (lane.tail === null || message.seq > lane.tail.seq) lane.tail = { seq: message.seq, rev: message.rev };
+    deps.onStored(message, waiting.context);
+    waiting.resolve({ message, repeated: false });
+  }
+
+  function refused(item: Item<C>, error: AppError): void {
+    item.settled = true;
+    item.waiting.reject(error);
+  }
+
+  /** Back to the front of their lanes, in their old order. */
+  function requeue(items: Item<C>[]): void {
+    for (const item of items.reverse()) {
+      if (item.waiting.attempts < ATTEMPTS) {
+        item.settled = true;
+        item.lane.queue.unshift(item.waiting);
+      } else {
+        refused(item, new AppError('UNAVAILABLE', { message: 'This chat is very busy. Please send again.' }));
+      }
+    }
+  }
+
+  /** The message is stored already: by an earlier try of this very insert (same _id), or by an earlier send. */
+  async function answerRepeated(item: Item<C>): Promise<void> {
+    const { _id, chat, sender, clientMessageId } = item.waiting.draft;
+    const first =
+      clientMessageId === undefined
+        ? await deps.messages.findById(_id.toHexString())
+        : await deps.messages.findByClientMessageId({ chat, sender, clientMessageId });
+    if (first === null) {
+      refused(item, new AppError('UNAVAILABLE'));
+    } else if (first._id.equals(_id)) {
+      item.lane.tail = null;
+      stored(item, first);
+      item.lane.tail = null;
+    } else {
+      item.settled = true;
+      item.waiting.resolve({ message: first, repeated: true });
+    }
+  }
+
+  /**
+   * The database failed and the fate of the unsettled is unknown: some may be stored. They are tried again with their own
+   * _id, which finds what was stored, until their patience ends; then the sender is told, and may repeat it himself.
+   */
+  async function recover(group: Lane<C>[], batch: Item<C>[], error: unknown): Promise<void> {
+    deps.logger.error('messages could not be stored', { count: batch.length, error });
+    for (const lane of group) lane.tail = null;
+    requeue(batch.filter((item) => !item.settled));
+    const deadline = deps.clock() - PATIENCE_MS;
+    for (const lane of group) {
+      for (const waiting of lane.queue.filter(({ since }) => since <= deadline)) {
+        waiting.reject(new AppError('UNAVAILABLE', { cause: error, retryAfterSeconds: 2 }));
+      }
+      lane.queue = lane.queue.filter(({ since }) => since > deadline);
+    }
+    if (group.some((lane) => lane.queue.length > 0)) await pause(PAUSE_MS);
+  }
+
+  function release(lane: Lane<C>): void {
+    lane.busy = false;
+    if (lane.queue.length > 0) ready.add(lane);
+  }
+
+  return {
+    append: (draft, context) =>
+      new Promise<Appended>((resolve, reject) => {
+        if (closing) {
+          reject(new AppError('UNAVAILABLE', { message: 'The server is restarting. Please send again.' }));
+          return;
+        }
+        const lane = laneOf(draft.chat);
+        lane.queue.push({ draft, context, since: deps.clock(), attempts: 0, resolve, reject });
+        if (!lane.busy) ready.add(lane);
+        schedule();
+      }),
+
+    heard: (chatId, tail) => {
+      const lane = lanes.get(chatId);
+      if (lane?.tail && !lane.busy && tail.rev > lane.tail.rev) {
+        lane.tail = { seq: Math.max(tail.seq, lane.tail.seq), rev: tail.rev };
+      }
+    },
+
+    close: async () => {
+      closing = true;
+      if (rounds > 0 || ready.size > 0) await new Promise<void>((resolve) => idle.push(resolve));
+    },
+  };
+}
