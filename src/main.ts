@@ -55,7 +55,8 @@ function configure(): Config {
 function versionOf(): string {
   for (const place of ['../package.json', '../../package.json']) {
     try {
-      return (JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8')) as { version: string }).version;
+      return (JSON.parse(readFileSync(new URL(place, import.meta.url), 'utf8')) as { version: string })
+        .version;
     } catch {
       // The next place.
     }

@@ -17,7 +17,10 @@ export function banner({ config, version, url, parts }: App & { config: Config; 
     `    Uploads   ${config.data.uploadPath}`,
     `    Logs      ${config.data.logDir ?? 'console only'}`,
     ...(parts.embedded && config.env !== 'production'
-      ? [``, `    For production set: NODE_ENV=production MONGODB_URI REDIS_URL PUBLIC_URL JWT_SECRET (see .env.example)`]
+      ? [
+          ``,
+          `    For production set: NODE_ENV=production MONGODB_URI REDIS_URL PUBLIC_URL JWT_SECRET (see .env.example)`,
+        ]
       : []),
     ``,
     ``,

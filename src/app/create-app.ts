@@ -59,7 +59,12 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
   );
   const mongo = lifecycle.opened(
     'mongo connection',
-    await connectMongo({ uri: database.uri, database: config.mongo.database, poolSize: config.mongo.poolSize, logger }),
+    await connectMongo({
+      uri: database.uri,
+      database: config.mongo.database,
+      poolSize: config.mongo.poolSize,
+      logger,
+    }),
     (it) => it.close(),
   );
   const models = createModels(mongo.connection);
@@ -74,7 +79,12 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
   );
   const fallback = lifecycle.opened('fallback store', openMemoryKeyStore(), (it) => it.close());
   const cluster = createCluster({ keyStore, logger, nodeName: config.server.nodeName });
-  const leave = await registerProcess({ nodes: models.nodes, nodeId: cluster.nodeId, keyStore: keyStore.kind, logger });
+  const leave = await registerProcess({
+    nodes: models.nodes,
+    nodeId: cluster.nodeId,
+    keyStore: keyStore.kind,
+    logger,
+  });
   lifecycle.opened('process register', leave, (it) => it());
   await cluster.start();
   lifecycle.opened('cluster', cluster, (it) => it.close());
@@ -152,20 +162,32 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
 async function assertMigrated(models: ReturnType<typeof createModels>): Promise<void> {
   const missing = await missingIndexes(models);
   if (missing.length > 0) {
-    throw new Error(`The database lacks indexes that Parley's guarantees rest on.\nFix: npm run migrate\n${missing.join('\n')}`);
+    throw new Error(
+      `The database lacks indexes that Parley's guarantees rest on.\nFix: npm run migrate\n${missing.join('\n')}`,
+    );
   }
 }
 
-function adapterOf(keyStore: OpenedKeyStore, keyPrefix: string): ReturnType<typeof createAdapter> | undefined {
+function adapterOf(
+  keyStore: OpenedKeyStore,
+  keyPrefix: string,
+): ReturnType<typeof createAdapter> | undefined {
   const { connections } = keyStore;
   if (connections === null) return undefined;
-  return createAdapter(connections.duplicate('publisher', 'socket.io'), connections.duplicate('subscriber', 'socket.io'), {
-    key: `${keyPrefix}socket.io`,
-    requestsTimeout: 2_000,
-  });
+  return createAdapter(
+    connections.duplicate('publisher', 'socket.io'),
+    connections.duplicate('subscriber', 'socket.io'),
+    {
+      key: `${keyPrefix}socket.io`,
+      requestsTimeout: 2_000,
+    },
+  );
 }
 
-function listen(http: ReturnType<typeof createServer>, { host, port }: { host: string; port: number }): Promise<void> {
+function listen(
+  http: ReturnType<typeof createServer>,
+  { host, port }: { host: string; port: number },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     http.once('error', reject);
     http.listen(port, host, () => {

@@ -29,8 +29,19 @@ const DEAD_AFTER_MS = 15_000;
  * store in memory. One that died on this machine is known by its pid; one elsewhere is given until its beat is overdue.
  * Answers how to leave.
  */
-export async function registerProcess({ nodes, nodeId, keyStore, logger }: Deps): Promise<() => Promise<void>> {
-  const self = (): NodeDoc => ({ _id: nodeId, keyStore, host: hostname(), pid: process.pid, aliveAt: new Date() });
+export async function registerProcess({
+  nodes,
+  nodeId,
+  keyStore,
+  logger,
+}: Deps): Promise<() => Promise<void>> {
+  const self = (): NodeDoc => ({
+    _id: nodeId,
+    keyStore,
+    host: hostname(),
+    pid: process.pid,
+    aliveAt: new Date(),
+  });
   await nodes.beat(self());
   try {
     await assertCompatible();
@@ -48,7 +59,9 @@ export async function registerProcess({ nodes, nodeId, keyStore, logger }: Deps)
       const others = await nodes.findOthers(nodeId);
       const dead = others.filter(isDead);
       if (dead.length > 0) await nodes.delete(...dead.map((node) => node._id));
-      const rival = others.find((node) => !isDead(node) && (keyStore === 'memory' || node.keyStore === 'memory'));
+      const rival = others.find(
+        (node) => !isDead(node) && (keyStore === 'memory' || node.keyStore === 'memory'),
+      );
       if (rival === undefined) return;
       // Alive beyond doubt: on this machine, or with a beat since we began to look.
       if (rival.host === hostname() || Date.now() > deadline) throw new NotAlone(rival);

@@ -61,7 +61,11 @@ export async function wireServices(deps: Deps) {
   const tokens = createTokenService({
     access: secrets.access,
     refresh: secrets.refresh,
-    ttlSeconds: { access: auth.accessTtlSeconds, refresh: auth.refreshTtlSeconds, bearer: auth.bearerTtlSeconds },
+    ttlSeconds: {
+      access: auth.accessTtlSeconds,
+      refresh: auth.refreshTtlSeconds,
+      bearer: auth.bearerTtlSeconds,
+    },
   });
   const presence = createPresenceService({ keyStore, cluster, users: models.users, facts, clock, logger });
   const users = createUserService({ users: models.users, presence });
@@ -77,7 +81,15 @@ export async function wireServices(deps: Deps) {
     sessionTtlSeconds: Math.max(auth.refreshTtlSeconds, auth.bearerTtlSeconds),
   });
   const passwords = await createPasswords({ cost: auth.bcryptCost });
-  const authService = createAuthService({ users: models.users, sessions, presence, passwords, limits, clock, logger });
+  const authService = createAuthService({
+    users: models.users,
+    sessions,
+    presence,
+    passwords,
+    limits,
+    clock,
+    logger,
+  });
 
   const members = createMemberService({ members: models.members, cluster, rooms: sockets });
   const settler = createMessageSettler({ ...models, logger });
@@ -117,7 +129,12 @@ export async function wireServices(deps: Deps) {
     clock,
     maxGroupSize: limitsConfig.maxGroupSize,
   });
-  const sync = createSyncService({ queries: models.chatQueries, chatViews, messageViews, messages: models.messages });
+  const sync = createSyncService({
+    queries: models.chatQueries,
+    chatViews,
+    messageViews,
+    messages: models.messages,
+  });
   const typing = createTypingService({ members, facts, clock });
   const watch = createPresenceWatch({ members: models.members, users, rooms: sockets });
 

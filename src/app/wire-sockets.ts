@@ -39,7 +39,8 @@ export function socketPorts(registry: SocketRegistry): MemberRooms & SessionSock
     prolong: ({ sessionId, userId, expiresAtMs }) => {
       for (const socket of registry.ofUser(userId)) {
         const { data } = socket;
-        if (data.actor.sessionId === sessionId) data.tokenExpiresAt = Math.max(data.tokenExpiresAt, expiresAtMs);
+        if (data.actor.sessionId === sessionId)
+          data.tokenExpiresAt = Math.max(data.tokenExpiresAt, expiresAtMs);
       }
     },
     watch: ({ userId, socketId }, userIds) => {
@@ -85,7 +86,13 @@ export function wireSockets(deps: Deps) {
   });
   const { facts } = services;
   fanOutMessages(facts, realtime.emitter);
-  fanOutChats({ facts, emitter: realtime.emitter, views: services.chatViews, chats: models.chats, members: models.members });
+  fanOutChats({
+    facts,
+    emitter: realtime.emitter,
+    views: services.chatViews,
+    chats: models.chats,
+    members: models.members,
+  });
   fanOutPresence(facts, realtime.emitter);
 
   const session = createSessionActions({
@@ -94,7 +101,8 @@ export function wireSockets(deps: Deps) {
   });
   const door = createEventDoor({
     events: socketEvents(services.actions, session),
-    spend: (bucket, userId) => services.limits.spend(bucket === 'event' ? 'socket.event' : 'socket.signal', userId),
+    spend: (bucket, userId) =>
+      services.limits.spend(bucket === 'event' ? 'socket.event' : 'socket.signal', userId),
     logger,
     clock,
   });

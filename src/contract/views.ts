@@ -105,6 +105,11 @@ export type ChatView = {
 /** What of a chat is the same for all its members: what a broadcast carries; the rest a client keeps as it has it. */
 export type SharedChatView = Omit<ChatView, 'unreadCount' | 'lastReadSeq' | 'muted' | 'pinned' | 'archived'>;
 
-export type PresenceView = { userId: string; isOnline: boolean; status: PresenceStatus; lastSeen: string | null };
+export type PresenceView = {
+  userId: string;
+  isOnline: boolean;
+  status: PresenceStatus;
+  lastSeen: string | null;
+};
 
 export type ReadMark = { chatId: string; userId: string; seq: number; at: string };

@@ -34,7 +34,10 @@ export function createAuthActions(auth: AuthService): AuthActions {
       await auth.logoutAll(actor);
       return { message: 'Signed out everywhere.', data: {}, session: { kind: 'closed' } };
     }),
-    me: action(nothing, async ({ actor }) => ({ message: 'Your account.', data: { user: await auth.me(actor) } })),
+    me: action(nothing, async ({ actor }) => ({
+      message: 'Your account.',
+      data: { user: await auth.me(actor) },
+    })),
     sessions: action(nothing, async ({ actor }) => ({
       message: 'Your sessions.',
       data: { sessions: await auth.sessions(actor) },

@@ -22,14 +22,29 @@ export function createChatActions(chats: ChatService): ChatActions {
     create: action(createChatInput, async ({ actor, input }) => {
       if (input.userId !== undefined) {
         const { chat, created } = await chats.openDirect(actor, input.userId);
-        return { message: created ? 'Chat created.' : 'Chat opened.', data: chat, status: created ? 201 : 200 };
+        return {
+          message: created ? 'Chat created.' : 'Chat opened.',
+          data: chat,
+          status: created ? 201 : 200,
+        };
       }
       const { users, chatName } = input;
-      if (users === undefined || chatName === undefined) throw invalid({ field: 'users', message: 'must be given' });
-      return { message: 'Group created.', data: await chats.createGroup(actor, { ...input, users, chatName }), status: 201 };
+      if (users === undefined || chatName === undefined)
+        throw invalid({ field: 'users', message: 'must be given' });
+      return {
+        message: 'Group created.',
+        data: await chats.createGroup(actor, { ...input, users, chatName }),
+        status: 201,
+      };
     }),
-    list: action(listInput, async ({ actor, input }) => ({ message: 'Your chats.', data: await chats.list(actor, input) })),
-    get: action(chatRef, async ({ actor, input }) => ({ message: 'Chat.', data: await chats.get(actor, input.chatId) })),
+    list: action(listInput, async ({ actor, input }) => ({
+      message: 'Your chats.',
+      data: await chats.list(actor, input),
+    })),
+    get: action(chatRef, async ({ actor, input }) => ({
+      message: 'Chat.',
+      data: await chats.get(actor, input.chatId),
+    })),
     update: action(updateChatInput, async ({ actor, input }) => ({
       message: 'Group changed.',
       data: await chats.update(actor, input),

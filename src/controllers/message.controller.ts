@@ -5,10 +5,25 @@ import type { MessageService } from '../services/message.service.js';
 import type { SyncService } from '../services/sync.service.js';
 import type { TypingService } from '../services/typing.service.js';
 import { chatRef } from '../validators/chat.validator.js';
-import { changesInput, historyInput, readInput, sendMessageInput, syncInput } from '../validators/message.validator.js';
+import {
+  changesInput,
+  historyInput,
+  readInput,
+  sendMessageInput,
+  syncInput,
+} from '../validators/message.validator.js';
 
 export type MessageActions = Record<
-  'send' | 'history' | 'changes' | 'read' | 'delivered' | 'sync' | 'typingStart' | 'typingStop' | 'focus' | 'blur',
+  | 'send'
+  | 'history'
+  | 'changes'
+  | 'read'
+  | 'delivered'
+  | 'sync'
+  | 'typingStart'
+  | 'typingStop'
+  | 'focus'
+  | 'blur',
   Action
 >;
 
@@ -20,7 +35,13 @@ type Deps = {
   maxMessageLength: number;
 };
 
-export function createMessageActions({ messages, sync, typing, limits, maxMessageLength }: Deps): MessageActions {
+export function createMessageActions({
+  messages,
+  sync,
+  typing,
+  limits,
+  maxMessageLength,
+}: Deps): MessageActions {
   return {
     send: action(sendMessageInput({ maxMessageLength }), async ({ actor, input, origin }) => {
       await limits.spend('message.send', actor.userId);

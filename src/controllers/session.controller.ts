@@ -20,7 +20,10 @@ export function createSessionActions({ authenticate, prolong }: Deps): SessionAc
         throw new AppError('FORBIDDEN', { message: 'This token belongs to another session.' });
       }
       prolong({ sessionId: actor.sessionId, userId: actor.userId, expiresAtMs: fresh.expiresAtMs });
-      return { message: 'Session prolonged.', data: { expiresAt: new Date(fresh.expiresAtMs).toISOString() } };
+      return {
+        message: 'Session prolonged.',
+        data: { expiresAt: new Date(fresh.expiresAtMs).toISOString() },
+      };
     }),
   };
 }

@@ -53,13 +53,19 @@ export function createChatModel(connection: Connection) {
     model,
     findById,
 
-    insertGroup: async (chat: Pick<ChatDoc, '_id' | 'name' | 'description' | 'createdBy'> & { at: Date }): Promise<ChatDoc> => {
+    insertGroup: async (
+      chat: Pick<ChatDoc, '_id' | 'name' | 'description' | 'createdBy'> & { at: Date },
+    ): Promise<ChatDoc> => {
       const { at, ...fields } = chat;
       return (await model.create({ ...fields, isGroup: true, createdAt: at, updatedAt: at })).toObject();
     },
 
     /** The pair's chat, made if absent; `created` for one caller only, however many ask at once. */
-    upsertDirect: async (pair: { key: string; by: Id; at: Date }): Promise<{ chat: ChatDoc; created: boolean }> => {
+    upsertDirect: async (pair: {
+      key: string;
+      by: Id;
+      at: Date;
+    }): Promise<{ chat: ChatDoc; created: boolean }> => {
       const existing = await model.findOne({ directKey: pair.key }).lean<ChatDoc>().exec();
       if (existing !== null) return { chat: existing, created: false };
       try {
@@ -80,10 +86,15 @@ export function createChatModel(connection: Connection) {
       }
     },
 
-    update: async (id: string, change: Partial<Pick<ChatDoc, 'name' | 'description'>>, at: Date): Promise<boolean> =>
+    update: async (
+      id: string,
+      change: Partial<Pick<ChatDoc, 'name' | 'description'>>,
+      at: Date,
+    ): Promise<boolean> =>
       (await model.updateOne({ _id: toId(id) }, { $set: { ...change, updatedAt: at } })).matchedCount === 1,
 
-    delete: async (id: string): Promise<boolean> => (await model.deleteOne({ _id: toId(id) })).deletedCount === 1,
+    delete: async (id: string): Promise<boolean> =>
+      (await model.deleteOne({ _id: toId(id) })).deletedCount === 1,
 
     /** Moves settled counters that stand where each move starts; answers how many did. */
     settle: async (moves: readonly SettledMove[]): Promise<number> => {

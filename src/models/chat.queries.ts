@@ -58,14 +58,20 @@ const FRESH: PipelineStage.Lookup = {
 function ownFreshSeq(user: string): object {
   return {
     $max: {
-      $map: { input: { $filter: { input: '$fresh', as: 'm', cond: { $eq: ['$$m.sender', user] } } }, as: 'm', in: '$$m.seq' },
+      $map: {
+        input: { $filter: { input: '$fresh', as: 'm', cond: { $eq: ['$$m.sender', user] } } },
+        as: 'm',
+        in: '$$m.seq',
+      },
     },
   };
 }
 
 function stateStages(userId: string, chatIds?: readonly string[]): PipelineStage[] {
   return [
-    { $match: { user: toId(userId), ...(chatIds === undefined ? {} : { chat: { $in: chatIds.map(toId) } }) } },
+    {
+      $match: { user: toId(userId), ...(chatIds === undefined ? {} : { chat: { $in: chatIds.map(toId) } }) },
+    },
     { $lookup: { from: 'chats', localField: 'chat', foreignField: '_id', as: 'c' } },
     { $unwind: '$c' },
     FRESH,
@@ -73,7 +79,9 @@ function stateStages(userId: string, chatIds?: readonly string[]): PipelineStage
       $addFields: {
         seq: { $max: ['$c.seq', { $max: '$fresh.seq' }] },
         rev: { $max: ['$c.rev', { $max: '$fresh.rev' }] },
-        activityAt: { $ifNull: [{ $max: ['$c.lastMessageAt', { $max: '$fresh.createdAt' }] }, '$c.createdAt'] },
+        activityAt: {
+          $ifNull: [{ $max: ['$c.lastMessageAt', { $max: '$fresh.createdAt' }] }, '$c.createdAt'],
+        },
         lastReadSeq: { $max: ['$lastReadSeq', ownFreshSeq('$user')] },
         lagging: { $ne: ['$fresh', []] },
       },
@@ -100,7 +108,10 @@ function detailStages(shown: number): PipelineStage[] {
       $lookup: {
         from: 'messages',
         let: { chat: '$chat', seq: '$seq' },
-        pipeline: [{ $match: { $expr: { $and: [{ $eq: ['$chat', '$$chat'] }, { $eq: ['$seq', '$$seq'] }] } } }, { $limit: 1 }],
+        pipeline: [
+          { $match: { $expr: { $and: [{ $eq: ['$chat', '$$chat'] }, { $eq: ['$seq', '$$seq'] }] } } },
+          { $limit: 1 },
+        ],
         as: 'latest',
       },
     },
@@ -109,7 +120,10 @@ function detailStages(shown: number): PipelineStage[] {
         from: 'memberships',
         localField: 'chat',
         foreignField: 'chat',
-        pipeline: [{ $sort: { joinedAt: 1, _id: 1 } }, { $project: { _id: 0, user: 1, role: 1, lastReadSeq: 1 } }],
+        pipeline: [
+          { $sort: { joinedAt: 1, _id: 1 } },
+          { $project: { _id: 0, user: 1, role: 1, lastReadSeq: 1 } },
+        ],
         as: 'members',
       },
     },
@@ -129,7 +143,15 @@ function detailStages(shown: number): PipelineStage[] {
         },
       },
     },
-    { $lookup: { from: 'users', localField: 'shown', foreignField: '_id', pipeline: [{ $project: profileFields }], as: 'profiles' } },
+    {
+      $lookup: {
+        from: 'users',
+        localField: 'shown',
+        foreignField: '_id',
+        pipeline: [{ $project: profileFields }],
+        as: 'profiles',
+      },
+    },
     {
       $project: {
         ...STATE_FIELDS,
@@ -158,11 +180,19 @@ function pageStages(page: { cursor?: ChatCursor | undefined; skip: number; limit
       : [
           {
             $match: {
-              $or: [{ activityAt: { $lt: cursor.at } }, { activityAt: cursor.at, chat: { $lt: toId(cursor.chatId) } }],
+              $or: [
+                { activityAt: { $lt: cursor.at } },
+                { activityAt: cursor.at, chat: { $lt: toId(cursor.chatId) } },
+              ],
             },
           },
         ];
-  return [...from, { $sort: { activityAt: -1, chat: -1 } }, ...(page.skip > 0 ? [{ $skip: page.skip }] : []), { $limit: page.limit }];
+  return [
+    ...from,
+    { $sort: { activityAt: -1, chat: -1 } },
+    ...(page.skip > 0 ? [{ $skip: page.skip }] : []),
+    { $limit: page.limit },
+  ];
 }
 
 export function createChatQueries(connection: Connection) {
@@ -171,11 +201,10 @@ export function createChatQueries(connection: Connection) {
 
   return {
     /** The pipeline of `page`, for `explain` in tests. */
-    pagePipeline: (userId: string, page: { cursor?: ChatCursor; skip: number; limit: number; shown: number }): PipelineStage[] => [
-      ...stateStages(userId),
-      ...pageStages(page),
-      ...detailStages(page.shown),
-    ],
+    pagePipeline: (
+      userId: string,
+      page: { cursor?: ChatCursor; skip: number; limit: number; shown: number },
+    ): PipelineStage[] => [...stateStages(userId), ...pageStages(page), ...detailStages(page.shown)],
 
     /** True counters of all the user's chats (or of those named that he is in). */
     states: (userId: string, chatIds?: readonly string[]): Promise<MemberChat[]> =>
@@ -214,7 +243,10 @@ export function createChatQueries(connection: Connection) {
                 $map: {
                   input: '$members',
                   as: 'one',
-                  in: { user: '$$one.user', lastReadSeq: { $max: ['$$one.lastReadSeq', ownFreshSeq('$$one.user')] } },
+                  in: {
+                    user: '$$one.user',
+                    lastReadSeq: { $max: ['$$one.lastReadSeq', ownFreshSeq('$$one.user')] },
+                  },
                 },
               },
             },

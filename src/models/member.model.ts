@@ -47,14 +47,24 @@ export function createMemberModel(connection: Connection) {
     model,
 
     find: (chatId: string, userId: string): Promise<MemberDoc | null> =>
-      model.findOne({ chat: toId(chatId), user: toId(userId) }).lean<MemberDoc>().exec(),
+      model
+        .findOne({ chat: toId(chatId), user: toId(userId) })
+        .lean<MemberDoc>()
+        .exec(),
 
     /** All members, the longest-standing first. */
     findByChat: (chatId: string): Promise<MemberDoc[]> =>
-      model.find({ chat: toId(chatId) }).sort({ joinedAt: 1, _id: 1 }).lean<MemberDoc[]>().exec(),
+      model
+        .find({ chat: toId(chatId) })
+        .sort({ joinedAt: 1, _id: 1 })
+        .lean<MemberDoc[]>()
+        .exec(),
 
     chatIdsOf: async (userId: string): Promise<string[]> => {
-      const found = await model.find({ user: toId(userId) }, { chat: 1, _id: 0 }).lean<{ chat: Id }[]>().exec();
+      const found = await model
+        .find({ user: toId(userId) }, { chat: 1, _id: 0 })
+        .lean<{ chat: Id }[]>()
+        .exec();
       return found.map((membership) => membership.chat.toHexString());
     },
 
@@ -62,7 +72,10 @@ export function createMemberModel(connection: Connection) {
 
     /** Those of `others` who share a chat with the user: who may know of his presence, and he of theirs. */
     thoseSharingChat: async (userId: string, others: readonly string[]): Promise<string[]> => {
-      const chats = await model.find({ user: toId(userId) }, { chat: 1, _id: 0 }).lean<{ chat: Id }[]>().exec();
+      const chats = await model
+        .find({ user: toId(userId) }, { chat: 1, _id: 0 })
+        .lean<{ chat: Id }[]>()
+        .exec();
       const found = await model.distinct('user', {
         user: trusted({ $in: others.map(toId) }),
         chat: trusted({ $in: chats.map((membership) => membership.chat) }),
@@ -95,7 +108,9 @@ export function createMemberModel(connection: Connection) {
         })),
         { ordered: false },
       );
-      return Object.keys(result.upsertedIds).flatMap((index) => members[Number(index)]?.user.toHexString() ?? []);
+      return Object.keys(result.upsertedIds).flatMap(
+        (index) => members[Number(index)]?.user.toHexString() ?? [],
+      );
     },
 
     remove: async (chatId: string, userId: string): Promise<boolean> =>
@@ -106,14 +121,16 @@ export function createMemberModel(connection: Connection) {
     },
 
     setRole: async (chatId: string, userId: string, role: MemberRole): Promise<boolean> =>
-      (await model.updateOne({ chat: toId(chatId), user: toId(userId) }, { $set: { role } })).matchedCount === 1,
+      (await model.updateOne({ chat: toId(chatId), user: toId(userId) }, { $set: { role } })).matchedCount ===
+      1,
 
     setSwitches: async (
       chatId: string,
       userId: string,
       switches: Partial<Pick<MemberDoc, 'muted' | 'pinned' | 'archived'>>,
     ): Promise<boolean> =>
-      (await model.updateOne({ chat: toId(chatId), user: toId(userId) }, { $set: switches })).matchedCount === 1,
+      (await model.updateOne({ chat: toId(chatId), user: toId(userId) }, { $set: switches })).matchedCount ===
+      1,
 
     /** Moves the read mark forward; false when it stood there or beyond (or nobody is a member). */
     markRead: async (chatId: string, userId: string, mark: { seq: number; at: Date }): Promise<boolean> => {

@@ -61,7 +61,8 @@ type WriteError = { index: number; code: number; errmsg?: string; keyPattern?: R
 
 export function createMessageModel(connection: Connection) {
   const model = connection.model<MessageDoc>('Message', schema);
-  const find = (filter: mongo.Filter<MessageDoc>) => model.collection.find<MessageDoc>(filter as mongo.Filter<mongo.Document>);
+  const find = (filter: mongo.Filter<MessageDoc>) =>
+    model.collection.find<MessageDoc>(filter as mongo.Filter<mongo.Document>);
 
   return {
     model,
@@ -90,10 +91,14 @@ export function createMessageModel(connection: Connection) {
 
     findById: (id: string): Promise<MessageDoc | null> => find({ _id: toId(id) }).next(),
 
-    findMany: (ids: readonly string[]): Promise<MessageDoc[]> => find({ _id: { $in: ids.map(toId) } }).toArray(),
+    findMany: (ids: readonly string[]): Promise<MessageDoc[]> =>
+      find({ _id: { $in: ids.map(toId) } }).toArray(),
 
-    findByClientMessageId: (key: { chat: Id; sender: Id; clientMessageId: string }): Promise<MessageDoc | null> =>
-      find(key).next(),
+    findByClientMessageId: (key: {
+      chat: Id;
+      sender: Id;
+      clientMessageId: string;
+    }): Promise<MessageDoc | null> => find(key).next(),
 
     /** The largest seq and rev stored in the chat, each one index seek; zeros for an empty chat. */
     tail: async (chat: Id): Promise<Tail> => {

@@ -20,8 +20,11 @@ export async function migrate(models: Models, logger: Logger): Promise<void> {
 export async function missingIndexes(models: Models): Promise<string[]> {
   const missing: string[] = [];
   for (const model of owners(models)) {
-    const { toCreate } = await model.diffIndexes({ indexOptionsToCreate: true }).catch(() => ({ toCreate: ['all'] }));
-    for (const index of toCreate) missing.push(`${model.collection.collectionName}: ${JSON.stringify(index)}`);
+    const { toCreate } = await model
+      .diffIndexes({ indexOptionsToCreate: true })
+      .catch(() => ({ toCreate: ['all'] }));
+    for (const index of toCreate)
+      missing.push(`${model.collection.collectionName}: ${JSON.stringify(index)}`);
   }
   return missing;
 }

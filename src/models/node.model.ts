@@ -27,7 +27,11 @@ export function createNodeModel(connection: Connection) {
     beat: async (node: NodeDoc): Promise<void> => {
       await model.updateOne({ _id: node._id }, { $set: node }, { upsert: true });
     },
-    findOthers: (id: string): Promise<NodeDoc[]> => model.find({ _id: trusted({ $ne: id }) }).lean<NodeDoc[]>().exec(),
+    findOthers: (id: string): Promise<NodeDoc[]> =>
+      model
+        .find({ _id: trusted({ $ne: id }) })
+        .lean<NodeDoc[]>()
+        .exec(),
     delete: async (...ids: string[]): Promise<void> => {
       await model.deleteMany({ _id: trusted({ $in: ids }) });
     },

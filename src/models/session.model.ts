@@ -52,10 +52,20 @@ export function createSessionModel(connection: Connection) {
     },
     findById: (id: string): Promise<SessionDoc | null> => model.findById(id).lean<SessionDoc>().exec(),
     findByUser: (userId: string): Promise<SessionDoc[]> =>
-      model.find({ user: toId(userId) }).sort({ lastUsedAt: -1 }).lean<SessionDoc[]>().exec(),
+      model
+        .find({ user: toId(userId) })
+        .sort({ lastUsedAt: -1 })
+        .lean<SessionDoc[]>()
+        .exec(),
 
     /** One winner among parallel rotations: only who still finds `from` as the good token replaces it. */
-    rotate: async (change: { id: string; from: string; to: string; at: Date; expiresAt: Date }): Promise<boolean> => {
+    rotate: async (change: {
+      id: string;
+      from: string;
+      to: string;
+      at: Date;
+      expiresAt: Date;
+    }): Promise<boolean> => {
       const result = await model.updateOne(
         { _id: change.id, refreshHash: change.from },
         {
@@ -77,7 +87,9 @@ export function createSessionModel(connection: Connection) {
 
     /** Deletes all of the user's sessions (but `except`) and answers their ids. */
     deleteAll: async (userId: string, except?: string): Promise<string[]> => {
-      const found = await model.find({ user: toId(userId), ...(except ? { _id: trusted({ $ne: except }) } : {}) }, { _id: 1 }).lean();
+      const found = await model
+        .find({ user: toId(userId), ...(except ? { _id: trusted({ $ne: except }) } : {}) }, { _id: 1 })
+        .lean();
       const ids = found.map((session) => session._id);
       if (ids.length > 0) await model.deleteMany({ _id: trusted({ $in: ids }) });
       return ids;

@@ -55,7 +55,10 @@ const schema = new Schema<UserDoc>(
     role: { type: String, default: 'user' },
     isVerified: { type: Boolean, default: false },
     mfaEnabled: { type: Boolean, default: false },
-    settings: { type: new Schema({ lastSeen: { type: String, default: 'everyone' } }, { _id: false }), default: () => ({}) },
+    settings: {
+      type: new Schema({ lastSeen: { type: String, default: 'everyone' } }, { _id: false }),
+      default: () => ({}),
+    },
     lastSeen: { type: Date, default: null },
     lastLoginAt: { type: Date, default: null },
   },
@@ -73,7 +76,8 @@ export function createUserModel(connection: Connection) {
     model,
 
     /** Rejects with a duplicate-key error when the name or the address is taken. */
-    create: async (user: Omit<UserDoc, 'createdAt' | 'updatedAt'>): Promise<UserDoc> => (await model.create(user)).toObject(),
+    create: async (user: Omit<UserDoc, 'createdAt' | 'updatedAt'>): Promise<UserDoc> =>
+      (await model.create(user)).toObject(),
 
     findById: (id: string): Promise<UserDoc | null> => model.findById(toId(id)).lean<UserDoc>().exec(),
 
@@ -91,7 +95,10 @@ export function createUserModel(connection: Connection) {
       const key = query.text.toLowerCase();
       const notMe = { _id: trusted({ $ne: toId(query.except) }) };
       const byKey = await model
-        .find({ $or: [{ usernameKey: trusted({ $gte: key, $lt: `${key}\uffff` }) }, { email: key }], ...notMe }, profileFields)
+        .find(
+          { $or: [{ usernameKey: trusted({ $gte: key, $lt: `${key}\uffff` }) }, { email: key }], ...notMe },
+          profileFields,
+        )
         .sort({ usernameKey: 1 })
         .limit(query.limit)
         .lean<UserProfile[]>()
@@ -99,7 +106,10 @@ export function createUserModel(connection: Connection) {
       if (byKey.length >= query.limit) return byKey;
       const known = byKey.map((user) => user._id);
       const byName = await model
-        .find({ $text: trusted({ $search: query.text }), _id: trusted({ $ne: toId(query.except), $nin: known }) }, profileFields)
+        .find(
+          { $text: trusted({ $search: query.text }), _id: trusted({ $ne: toId(query.except), $nin: known }) },
+          profileFields,
+        )
         .limit(query.limit - byKey.length)
         .lean<UserProfile[]>()
         .exec();

@@ -66,7 +66,11 @@ export function createAuthService(deps: Deps): AuthService {
    * Takes one try from the address and the account before the password is looked at, so parallel guesses can't outrun
    * the count. An exhausted one still lets through whoever comes from an address the account lives at, on tries of its own.
    */
-  async function takeTry(account: string, user: UserDoc | null, origin: Origin): Promise<() => Promise<void>> {
+  async function takeTry(
+    account: string,
+    user: UserDoc | null,
+    origin: Origin,
+  ): Promise<() => Promise<void>> {
     const spent: [LimitName, string][] = [];
     const spend = async (name: LimitName, subject: string): Promise<void> => {
       await limits.spend(name, subject);
@@ -90,7 +94,10 @@ export function createAuthService(deps: Deps): AuthService {
   return {
     register: async (input, origin) => {
       if (passwords.isCommon(input.password)) {
-        throw invalid({ field: 'password', message: 'is one of the most common passwords; please choose another' });
+        throw invalid({
+          field: 'password',
+          message: 'is one of the most common passwords; please choose another',
+        });
       }
       await limits.assertLeft('auth.address', origin.ip);
       const passwordHash = await passwords.hash(input.password);
@@ -123,7 +130,9 @@ export function createAuthService(deps: Deps): AuthService {
 
     login: async (input, origin) => {
       const login =
-        input.email === undefined ? { usernameKey: (input.username ?? '').toLowerCase() } : { email: input.email };
+        input.email === undefined
+          ? { usernameKey: (input.username ?? '').toLowerCase() }
+          : { email: input.email };
       const account = 'email' in login ? login.email : login.usernameKey;
       const user = await users.findByLogin(login);
       const refund = await takeTry(user?._id.toHexString() ?? account, user, origin);

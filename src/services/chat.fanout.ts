@@ -42,7 +42,9 @@ export function fanOutChats({ facts, emitter, views, chats, members }: Deps): vo
 
   facts.on('chat.switched', ({ userId, chat }) => emitter.emit(room.user(userId), 'chat:updated', { chat }));
 
-  facts.on('chat.deleted', ({ chatId, userIds }) => emitter.emit(userIds.map(room.user), 'chat:removed', { chatId }));
+  facts.on('chat.deleted', ({ chatId, userIds }) =>
+    emitter.emit(userIds.map(room.user), 'chat:removed', { chatId }),
+  );
 
   facts.on('member.joined', async ({ chatId, user, by }) => {
     emitter.emit(room.chat(chatId), 'member:joined', { chatId, user, by });

@@ -23,10 +23,19 @@ import type { UserService } from './user.service.js';
  */
 export type ChatService = {
   openDirect(actor: Actor, userId: string): Promise<{ chat: ChatView; created: boolean }>;
-  createGroup(actor: Actor, input: CreateChatInput & { users: string[]; chatName: string }): Promise<ChatView>;
-  list(actor: Actor, input: ListInput): Promise<{ chats: ChatView[]; nextCursor: string | null; hasMore: boolean }>;
+  createGroup(
+    actor: Actor,
+    input: CreateChatInput & { users: string[]; chatName: string },
+  ): Promise<ChatView>;
+  list(
+    actor: Actor,
+    input: ListInput,
+  ): Promise<{ chats: ChatView[]; nextCursor: string | null; hasMore: boolean }>;
   get(actor: Actor, chatId: string): Promise<ChatView>;
-  update(actor: Actor, input: { chatId: string; chatName?: string | undefined; description?: string | undefined }): Promise<ChatView>;
+  update(
+    actor: Actor,
+    input: { chatId: string; chatName?: string | undefined; description?: string | undefined },
+  ): Promise<ChatView>;
   delete(actor: Actor, chatId: string): Promise<void>;
   addMembers(actor: Actor, input: AddMembersInput): Promise<ChatView>;
   /** Oneself: leave. Another: remove him. */
@@ -34,7 +43,12 @@ export type ChatService = {
   setRole(actor: Actor, input: SetRoleInput): Promise<ChatView>;
   setSwitches(
     actor: Actor,
-    input: { chatId: string; muted?: boolean | undefined; pinned?: boolean | undefined; archived?: boolean | undefined },
+    input: {
+      chatId: string;
+      muted?: boolean | undefined;
+      pinned?: boolean | undefined;
+      archived?: boolean | undefined;
+    },
   ): Promise<ChatView>;
 };
 
@@ -56,7 +70,8 @@ export function createChatService(deps: Deps): ChatService {
   const now = (): Date => new Date(clock());
 
   async function assertUsers(ids: readonly string[], field: string): Promise<void> {
-    if ((await users.countExisting(ids)) < ids.length) throw invalid({ field, message: 'names a user who does not exist' });
+    if ((await users.countExisting(ids)) < ids.length)
+      throw invalid({ field, message: 'names a user who does not exist' });
   }
 
   /** Groups only: a direct chat has its two people for good. */
@@ -79,7 +94,8 @@ export function createChatService(deps: Deps): ChatService {
   /** When the owner leaves the oldest admin inherits, else the oldest member. */
   async function handOver(chatId: string, leavingId: string): Promise<void> {
     const others = (await memberModel.findByChat(chatId)).filter((m) => m.user.toHexString() !== leavingId);
-    const heir = others.find((m) => m.role === 'owner') ?? others.find((m) => m.role === 'admin') ?? others[0];
+    const heir =
+      others.find((m) => m.role === 'owner') ?? others.find((m) => m.role === 'admin') ?? others[0];
     if (heir !== undefined) await members.setRole(chatId, heir.user.toHexString(), 'owner');
   }
 
@@ -118,9 +134,13 @@ export function createChatService(deps: Deps): ChatService {
 
     createGroup: async (actor, input) => {
       const others = input.users.filter((id) => id !== actor.userId);
-      if (others.length === 0) throw invalid({ field: 'users', message: 'must name at least one other user' });
+      if (others.length === 0)
+        throw invalid({ field: 'users', message: 'must name at least one other user' });
       if (others.length + 1 > deps.maxGroupSize) {
-        throw invalid({ field: 'users', message: `must leave the group within ${deps.maxGroupSize} members` });
+        throw invalid({
+          field: 'users',
+          message: `must leave the group within ${deps.maxGroupSize} members`,
+        });
       }
       await assertUsers(others, 'users');
       const chat = newId();
@@ -167,7 +187,8 @@ export function createChatService(deps: Deps): ChatService {
         ...(input.description === undefined ? {} : { description: input.description }),
       };
       await chats.update(input.chatId, change, now());
-      const what = input.chatName === undefined ? 'changed the description' : `named the group “${input.chatName}”`;
+      const what =
+        input.chatName === undefined ? 'changed the description' : `named the group “${input.chatName}”`;
       await messages.sendSystem(actor, input.chatId, `${await nameOf(actor.userId)} ${what}`);
       facts.publish('chat.updated', { chatId: input.chatId });
       return views.get(actor.userId, input.chatId);
@@ -191,19 +212,33 @@ export function createChatService(deps: Deps): ChatService {
       await groupOf(chatId);
       await assertUsers(input.users, 'users');
       if ((await memberModel.count(chatId)) + input.users.length > deps.maxGroupSize) {
-        throw invalid({ field: 'users', message: `must leave the group within ${deps.maxGroupSize} members` });
+        throw invalid({
+          field: 'users',
+          message: `must leave the group within ${deps.maxGroupSize} members`,
+        });
       }
       const { seq } = await deps.messageModel.tail(toId(chatId));
       const at = now();
       const added = await members.add(
         chatId,
-        input.users.map((id) => ({ chat: toId(chatId), user: toId(id), role: 'member', lastReadSeq: seq, at })),
+        input.users.map((id) => ({
+          chat: toId(chatId),
+          user: toId(id),
+          role: 'member',
+          lastReadSeq: seq,
+          at,
+        })),
       );
       if (added.length > 0) {
         const newcomers = await users.views(added);
-        for (const user of newcomers.values()) facts.publish('member.joined', { chatId, user, by: actor.userId });
+        for (const user of newcomers.values())
+          facts.publish('member.joined', { chatId, user, by: actor.userId });
         const names = [...newcomers.values()].map((user) => user.name).join(', ');
-        await messages.sendSystem(actor, chatId, `${await nameOf(actor.userId)} added ${names}`.slice(0, 1_000));
+        await messages.sendSystem(
+          actor,
+          chatId,
+          `${await nameOf(actor.userId)} added ${names}`.slice(0, 1_000),
+        );
       }
       return views.get(actor.userId, chatId);
     },
@@ -232,7 +267,11 @@ export function createChatService(deps: Deps): ChatService {
       if (target.role === role) return views.get(actor.userId, chatId);
       await members.setRole(chatId, userId, role);
       if (role === 'owner') await members.setRole(chatId, actor.userId, 'admin');
-      await messages.sendSystem(actor, chatId, `${await nameOf(actor.userId)} made ${await nameOf(userId)} ${role}`);
+      await messages.sendSystem(
+        actor,
+        chatId,
+        `${await nameOf(actor.userId)} made ${await nameOf(userId)} ${role}`,
+      );
       facts.publish('chat.updated', { chatId });
       return views.get(actor.userId, chatId);
     },
@@ -255,6 +294,7 @@ function encodeCursor(last: { at: Date; chatId: string }): string {
 
 function decodeCursor(cursor: string): { at: Date; chatId: string } {
   const match = /^(\d{1,15}):([0-9a-f]{24})$/.exec(Buffer.from(cursor, 'base64url').toString());
-  if (match?.[1] === undefined || match[2] === undefined) throw invalid({ field: 'cursor', message: 'is not a cursor of this list' });
+  if (match?.[1] === undefined || match[2] === undefined)
+    throw invalid({ field: 'cursor', message: 'is not a cursor of this list' });
   return { at: new Date(Number(match[1])), chatId: match[2] };
 }

@@ -9,7 +9,10 @@ import type { UserService } from './user.service.js';
 
 /** Chats as their members see them: one aggregation for any number of chats, and one presence look-up. */
 export type ChatViews = {
-  page(userId: string, page: { cursor?: { at: Date; chatId: string } | undefined; skip: number; limit: number }): Promise<{
+  page(
+    userId: string,
+    page: { cursor?: { at: Date; chatId: string } | undefined; skip: number; limit: number },
+  ): Promise<{
     chats: ChatView[];
     /** Where the page ended, for the cursor. */
     last: { at: Date; chatId: string } | null;
@@ -24,12 +27,19 @@ export type ChatViews = {
 const MEMBERS_IN_LISTS = 100;
 const ALL_MEMBERS = 100_000;
 
-type Deps = { queries: ChatQueries; users: UserService; messages: MessageViews; settler: Pick<MessageSettler, 'repair'> };
+type Deps = {
+  queries: ChatQueries;
+  users: UserService;
+  messages: MessageViews;
+  settler: Pick<MessageSettler, 'repair'>;
+};
 
 export function createChatViews(deps: Deps): ChatViews {
   async function present(userId: string, chats: readonly MemberChatDetail[]): Promise<ChatView[]> {
     for (const chat of chats) if (chat.lagging) deps.settler.repair(toId(chat.chatId));
-    const profiles = new Map(chats.flatMap((chat) => chat.profiles.map((p) => [p._id.toHexString(), p] as const)));
+    const profiles = new Map(
+      chats.flatMap((chat) => chat.profiles.map((p) => [p._id.toHexString(), p] as const)),
+    );
     const marks = new Map(chats.map((chat) => [chat.chatId, chat.members]));
     const [users, latest] = await Promise.all([
       deps.users.present([...profiles.values()]),
@@ -52,7 +62,12 @@ export function createChatViews(deps: Deps): ChatViews {
 
   return {
     page: async (userId, { cursor, skip, limit }) => {
-      const found = await deps.queries.page(userId, { cursor, skip, limit: limit + 1, shown: MEMBERS_IN_LISTS });
+      const found = await deps.queries.page(userId, {
+        cursor,
+        skip,
+        limit: limit + 1,
+        shown: MEMBERS_IN_LISTS,
+      });
       const chats = found.slice(0, limit);
       const end = chats[chats.length - 1];
       return {

@@ -15,7 +15,13 @@ export type FactMap = {
   'member.joined': { chatId: string; user: PublicUser; by: string };
   'member.left': { chatId: string; userId: string; by: string };
   'presence.changed': PresenceView;
-  'typing.changed': { chatId: string; userId: string; username: string; isTyping: boolean; socketId: string | null };
+  'typing.changed': {
+    chatId: string;
+    userId: string;
+    username: string;
+    isTyping: boolean;
+    socketId: string | null;
+  };
   'session.ended': { sessionIds: string[]; userId: string; reason: string };
 };
 

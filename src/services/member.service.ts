@@ -40,7 +40,11 @@ const ROLES_KEPT = 100_000;
 /** Belt and braces: even a node that missed an invalidation is right again after this. */
 const ROLE_TTL_MS = 60_000;
 
-export function createMemberService(deps: { members: MemberModel; cluster: Cluster; rooms: MemberRooms }): MemberService {
+export function createMemberService(deps: {
+  members: MemberModel;
+  cluster: Cluster;
+  rooms: MemberRooms;
+}): MemberService {
   const roles = new LRUCache<string, MemberRole>({ max: ROLES_KEPT, ttl: ROLE_TTL_MS });
   /** Reads under way; a change that comes meanwhile removes the entry, so that an old answer is not cached. */
   const reading = new Map<string, Promise<MemberRole | null>>();

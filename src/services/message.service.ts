@@ -1,5 +1,11 @@
 import type { Actor } from '../contract/actor.js';
-import type { ChangesInput, HistoryInput, HistoryMark, ReadInput, SendMessageInput } from '../contract/inputs.js';
+import type {
+  ChangesInput,
+  HistoryInput,
+  HistoryMark,
+  ReadInput,
+  SendMessageInput,
+} from '../contract/inputs.js';
 import type { MessageView, PublicUser, ReadMark, ReplyView } from '../contract/views.js';
 import type { Clock } from '../platform/clock/clock.js';
 import { invalid, notFound } from '../platform/errors/app-error.js';
@@ -25,16 +31,30 @@ export type MessageService = {
   send(actor: Actor, input: SendMessageInput, socketId: string | null): Promise<MessageView>;
   /** A note of the chat itself ("Ann added Bob"), in the actor's name. */
   sendSystem(actor: Actor, chatId: string, text: string): Promise<MessageView>;
-  history(actor: Actor, input: HistoryInput): Promise<{ messages: MessageView[]; hasMore: boolean; nextCursor: string | null }>;
+  history(
+    actor: Actor,
+    input: HistoryInput,
+  ): Promise<{ messages: MessageView[]; hasMore: boolean; nextCursor: string | null }>;
   /** What a client shows first when it opens a chat: the newest page, and which members are online. */
-  focus(actor: Actor, chatId: string): Promise<{ messages: MessageView[]; hasMore: boolean; online: string[] }>;
-  changes(actor: Actor, input: ChangesInput): Promise<{ messages: MessageView[]; rev: number; more: boolean }>;
+  focus(
+    actor: Actor,
+    chatId: string,
+  ): Promise<{ messages: MessageView[]; hasMore: boolean; online: string[] }>;
+  changes(
+    actor: Actor,
+    input: ChangesInput,
+  ): Promise<{ messages: MessageView[]; rev: number; more: boolean }>;
   markRead(actor: Actor, input: ReadInput, socketId: string | null): Promise<ReadMark>;
   markDelivered(actor: Actor, input: ReadInput, socketId: string | null): Promise<ReadMark>;
 };
 
 /** What travels with a message through the log, to make its view the moment it is stored. */
-export type SendContext = { sender: PublicUser; replyTo: ReplyView; socketId: string | null; view?: MessageView };
+export type SendContext = {
+  sender: PublicUser;
+  replyTo: ReplyView;
+  socketId: string | null;
+  view?: MessageView;
+};
 
 type Deps = {
   messages: MessageModel;
@@ -66,7 +86,10 @@ export function createMessageService(deps: Deps): MessageService {
     draft: Omit<MessageDoc, '_id' | 'seq' | 'rev' | 'createdAt'>,
     context: SendContext,
   ): Promise<MessageView> {
-    const { message, repeated } = await log.append({ _id: newId(), ...draft, createdAt: new Date(clock()) }, context);
+    const { message, repeated } = await log.append(
+      { _id: newId(), ...draft, createdAt: new Date(clock()) },
+      context,
+    );
     if (!repeated && context.view !== undefined) return context.view;
     const [view] = await views.present([message], () => []);
     if (view === undefined) throw notFound('message');
@@ -152,7 +175,10 @@ export function createMessageService(deps: Deps): MessageService {
 
   async function history(actor: Actor, input: HistoryInput): ReturnType<MessageService['history']> {
     await members.require(input.chatId, actor.userId);
-    const [{ found, hasMore }, marks] = await Promise.all([page(toId(input.chatId), input), deps.readMarks(input.chatId)]);
+    const [{ found, hasMore }, marks] = await Promise.all([
+      page(toId(input.chatId), input),
+      deps.readMarks(input.chatId),
+    ]);
     const edge = input.after === undefined ? found[0] : found[found.length - 1];
     return {
       messages: await views.present(found, () => marks),

@@ -141,5 +141,7 @@ function moveOf({ chat, fromRev, rev, seq, at }: Noted): SettledMove {
 }
 
 function marksOf(items: Noted[]): { chat: Id; user: Id; seq: number; at: Date }[] {
-  return items.flatMap(({ chat, at, senders }) => [...senders.values()].map(({ user, seq }) => ({ chat, user, seq, at })));
+  return items.flatMap(({ chat, at, senders }) =>
+    [...senders.values()].map(({ user, seq }) => ({ chat, user, seq, at })),
+  );
 }

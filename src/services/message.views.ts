@@ -12,7 +12,10 @@ export type MessageViews = {
    * Views of stored messages in the order given: one look-up each for all senders and all quoted messages.
    * `marksOf` gives the members' read marks of a chat.
    */
-  present(messages: readonly MessageDoc[], marksOf: (chatId: string) => readonly Mark[]): Promise<MessageView[]>;
+  present(
+    messages: readonly MessageDoc[],
+    marksOf: (chatId: string) => readonly Mark[],
+  ): Promise<MessageView[]>;
   /** The quoted message of a reply within the same chat, or null when it is not there. */
   reply(chatId: string, messageId: string): Promise<ReplyView>;
 };
@@ -27,7 +30,9 @@ export function createMessageViews(deps: { messages: MessageModel; users: UserSe
     const missing = [...new Set(wanted)].filter((id) => !known.has(id));
     const found = missing.length === 0 ? [] : await deps.messages.findMany(missing);
     for (const message of found) known.set(message._id.toHexString(), message);
-    return new Map(wanted.flatMap((id) => (known.has(id) ? [[id, presentReply(known.get(id) as MessageDoc)]] : [])));
+    return new Map(
+      wanted.flatMap((id) => (known.has(id) ? [[id, presentReply(known.get(id) as MessageDoc)]] : [])),
+    );
   }
 
   return {
@@ -38,7 +43,8 @@ export function createMessageViews(deps: { messages: MessageModel; users: UserSe
         const senderId = message.sender.toHexString();
         return presentMessage(message, {
           sender: senders.get(senderId) ?? goneUser(senderId),
-          replyTo: message.replyTo === undefined ? null : (replies.get(message.replyTo.toHexString()) ?? null),
+          replyTo:
+            message.replyTo === undefined ? null : (replies.get(message.replyTo.toHexString()) ?? null),
           readBy: readersOf(message, marksOf(message.chat.toHexString())),
         });
       });

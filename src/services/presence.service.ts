@@ -78,7 +78,10 @@ export function createPresenceService(deps: Deps): PresenceService {
 
   async function isOnlineSomewhere(userId: string): Promise<boolean> {
     if ((local.get(userId)?.sockets ?? 0) > 0) return true;
-    const [nodes, alive] = await Promise.all([keyStore.leaseMembers(key.presence(userId)), cluster.liveNodes()]);
+    const [nodes, alive] = await Promise.all([
+      keyStore.leaseMembers(key.presence(userId)),
+      cluster.liveNodes(),
+    ]);
     return nodes.some((node) => alive.has(node));
   }
 
@@ -97,7 +100,9 @@ export function createPresenceService(deps: Deps): PresenceService {
     const entry = local.get(userId);
     if (entry === undefined || entry.sockets > 0) return;
     local.delete(userId);
-    leave(userId, cluster.nodeId).catch((error: unknown) => logger.warn('presence could not be withdrawn', { userId, error }));
+    leave(userId, cluster.nodeId).catch((error: unknown) =>
+      logger.warn('presence could not be withdrawn', { userId, error }),
+    );
   }
 
   return {

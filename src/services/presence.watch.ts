@@ -10,15 +10,26 @@ export type PresenceWatch = {
 };
 
 /** Puts a socket of this process into presence rooms: given by the realtime layer. */
-export type PresenceRooms = { watch(watcher: { userId: string; socketId: string }, userIds: readonly string[]): void };
+export type PresenceRooms = {
+  watch(watcher: { userId: string; socketId: string }, userIds: readonly string[]): void;
+};
 
-export function createPresenceWatch(deps: { members: MemberModel; users: UserService; rooms: PresenceRooms }): PresenceWatch {
+export function createPresenceWatch(deps: {
+  members: MemberModel;
+  users: UserService;
+  rooms: PresenceRooms;
+}): PresenceWatch {
   return {
     subscribe: async (actor, userIds, socketId) => {
       const allowed = await deps.members.thoseSharingChat(actor.userId, userIds);
       if (socketId !== null) deps.rooms.watch({ userId: actor.userId, socketId }, allowed);
       const views = await deps.users.views(allowed);
-      return [...views.values()].map(({ id, isOnline, status, lastSeen }) => ({ userId: id, isOnline, status, lastSeen }));
+      return [...views.values()].map(({ id, isOnline, status, lastSeen }) => ({
+        userId: id,
+        isOnline,
+        status,
+        lastSeen,
+      }));
     },
   };
 }

@@ -34,7 +34,13 @@ export type SessionService = {
   knowsAddress(userId: string, ip: string): Promise<boolean>;
 };
 
-export type OpenedSession = { userId: string; sessionId: string; accessToken: string; refreshToken: string; bearerToken: string };
+export type OpenedSession = {
+  userId: string;
+  sessionId: string;
+  accessToken: string;
+  refreshToken: string;
+  bearerToken: string;
+};
 
 /** How a node cuts the sockets of ended sessions: given by the realtime layer. */
 export type SessionSockets = {
@@ -135,7 +141,13 @@ export function createSessionService(deps: Deps): SessionService {
     const at = new Date(clock());
     const next = successor(session, presented, at);
     const expiresAt = new Date(at.getTime() + deps.sessionTtlSeconds * 1_000);
-    const won = await sessions.rotate({ id: session._id, from: presented, to: hashToken(next), at, expiresAt });
+    const won = await sessions.rotate({
+      id: session._id,
+      from: presented,
+      to: hashToken(next),
+      at,
+      expiresAt,
+    });
     if (!won) return null;
     const opened = pair(session, next);
     await mirror(opened.userId, session._id, hashToken(next));
@@ -227,6 +239,7 @@ export function createSessionService(deps: Deps): SessionService {
       return ids.length;
     },
 
-    knowsAddress: async (userId, ip) => (await sessions.findByUser(userId)).some((session) => session.ip === ip),
+    knowsAddress: async (userId, ip) =>
+      (await sessions.findByUser(userId)).some((session) => session.ip === ip),
   };
 }

@@ -32,7 +32,12 @@ const CHANGES_PER_CALL = 1_000;
 const NEW_CHATS_PER_CALL = 25;
 const NEWEST_PAGE = 20;
 
-type Deps = { queries: ChatQueries; chatViews: ChatViews; messageViews: MessageViews; messages: MessageModel };
+type Deps = {
+  queries: ChatQueries;
+  chatViews: ChatViews;
+  messageViews: MessageViews;
+  messages: MessageModel;
+};
 
 export function createSyncService(deps: Deps): SyncService {
   /** Newest pages of chats that the client has nothing of. */
@@ -46,7 +51,10 @@ export function createSyncService(deps: Deps): SyncService {
   }
 
   /** What changed in known chats, whole chats as far as the limit reaches and the part of one that it cuts. */
-  async function changesOf(chats: readonly MemberChat[], known: SyncInput['chats']): Promise<{ byChat: Map<string, MessageDoc[]>; cut: boolean }> {
+  async function changesOf(
+    chats: readonly MemberChat[],
+    known: SyncInput['chats'],
+  ): Promise<{ byChat: Map<string, MessageDoc[]>; cut: boolean }> {
     const marks = chats.map((chat) => ({ chat: toId(chat.chatId), rev: known[chat.chatId] ?? 0 }));
     const found = await deps.messages.changedSinceMany(marks, CHANGES_PER_CALL + 1);
     const byChat = new Map<string, MessageDoc[]>();
@@ -64,7 +72,9 @@ export function createSyncService(deps: Deps): SyncService {
       const states = await deps.queries.states(actor.userId);
       states.sort((a, b) => b.activityAt.getTime() - a.activityAt.getTime());
       const mine = new Set(states.map((state) => state.chatId));
-      const known = states.filter((state) => state.chatId in input.chats && state.rev > (input.chats[state.chatId] ?? 0));
+      const known = states.filter(
+        (state) => state.chatId in input.chats && state.rev > (input.chats[state.chatId] ?? 0),
+      );
       const unknown = states.filter((state) => !(state.chatId in input.chats));
       const fresh = unknown.slice(0, NEW_CHATS_PER_CALL);
 

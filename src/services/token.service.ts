@@ -6,7 +6,13 @@ import { AppError } from '../platform/errors/app-error.js';
 export type TokenKind = 'access' | 'bearer' | 'refresh';
 
 /** What a good token says. It is worth nothing unless its session lives: see session.service. */
-export type TokenClaims = { userId: string; sessionId: string; kind: TokenKind; dialect: Dialect; expiresAtMs: number };
+export type TokenClaims = {
+  userId: string;
+  sessionId: string;
+  kind: TokenKind;
+  dialect: Dialect;
+  expiresAtMs: number;
+};
 
 export type TokenService = {
   sign(kind: 'access' | 'bearer', subject: { userId: string; sessionId: string; dialect: Dialect }): string;
@@ -14,7 +20,11 @@ export type TokenService = {
    * The refresh token that succeeds `parent` (a hash; or a random seed for the first). The same arguments give the same
    * token in every process, so parallel tabs that present one token get one successor without it being stored anywhere.
    */
-  signRefresh(subject: { userId: string; sessionId: string; dialect: Dialect }, parent: string, at: Date): string;
+  signRefresh(
+    subject: { userId: string; sessionId: string; dialect: Dialect },
+    parent: string,
+    at: Date,
+  ): string;
   /** Throws TOKEN_EXPIRED or UNAUTHENTICATED. `kinds`: which are taken here. */
   verify(token: string, kinds: readonly TokenKind[]): TokenClaims;
 };
@@ -50,7 +60,11 @@ export function createTokenService(deps: Deps): TokenService {
   /** Null: this key did not sign it. */
   function tryVerify(token: string, verifier: KeyObject): jwt.JwtPayload | null {
     try {
-      const payload = jwt.verify(token, verifier, { algorithms: ['HS256'], issuer: ISSUER, audience: AUDIENCE });
+      const payload = jwt.verify(token, verifier, {
+        algorithms: ['HS256'],
+        issuer: ISSUER,
+        audience: AUDIENCE,
+      });
       return typeof payload === 'string' ? null : payload;
     } catch (error) {
       if (error instanceof jwt.TokenExpiredError) throw new AppError('TOKEN_EXPIRED');
@@ -77,7 +91,9 @@ export function createTokenService(deps: Deps): TokenService {
         issuer: ISSUER,
         audience: AUDIENCE,
         subject: subject.userId,
-        jwtid: createHmac('sha256', signer('refresh')).update(`${subject.sessionId}:${parent}`).digest('base64url'),
+        jwtid: createHmac('sha256', signer('refresh'))
+          .update(`${subject.sessionId}:${parent}`)
+          .digest('base64url'),
       });
     },
 

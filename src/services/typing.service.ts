@@ -15,7 +15,11 @@ const COALESCED_MS = 2_000;
 
 type Typing = { timer: NodeJS.Timeout; toldAt: number };
 
-export function createTypingService(deps: { members: MemberService; facts: ParleyFacts; clock: () => number }): TypingService {
+export function createTypingService(deps: {
+  members: MemberService;
+  facts: ParleyFacts;
+  clock: () => number;
+}): TypingService {
   const typing = new Map<string, Typing>();
 
   function tell(actor: Actor, chatId: string, told: { isTyping: boolean; socketId: string | null }): void {

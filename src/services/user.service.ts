@@ -54,7 +54,8 @@ export function createUserService(deps: { users: UserModel; presence: PresenceSe
     list.forEach((profile, index) => {
       const id = ids[index] ?? '';
       const state = states.get(id) ?? OFFLINE;
-      const lastSeen = profile.settings.lastSeen === 'everyone' ? (profile.lastSeen?.toISOString() ?? null) : null;
+      const lastSeen =
+        profile.settings.lastSeen === 'everyone' ? (profile.lastSeen?.toISOString() ?? null) : null;
       views.set(id, presentUser(profile, { ...state, lastSeen }));
     });
     return views;

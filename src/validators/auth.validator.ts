@@ -7,7 +7,10 @@ const username = pattern(USERNAME, 'must have 3 to 30 characters: letters, digit
 
 /** 8–128 characters of any kind; kept exactly as typed, so no cleaning. */
 const password = shaped<string>({
-  accept: (value) => typeof value === 'string' && [...value.slice(0, 300)].length >= 8 && [...value.slice(0, 300)].length <= 128,
+  accept: (value) =>
+    typeof value === 'string' &&
+    [...value.slice(0, 300)].length >= 8 &&
+    [...value.slice(0, 300)].length <= 128,
   message: 'must have 8 to 128 characters',
   json: { type: 'string', minLength: 8, maxLength: 128, format: 'password' },
   read: (value) => value as string,
@@ -34,7 +37,11 @@ export const registerInput = input<RegisterInput>({
 });
 
 export const loginInput = input<LoginInput>(
-  { email: optional(email()), username: optional(pattern(/^.{1,254}$/u, 'must be a username')), password: anyPassword },
+  {
+    email: optional(email()),
+    username: optional(pattern(/^.{1,254}$/u, 'must be a username')),
+    password: anyPassword,
+  },
   (login) =>
     login.email === undefined && login.username === undefined
       ? { field: 'email', message: 'or username must be given' }

@@ -1,6 +1,23 @@
-import type { AddMembersInput, ChatRef, CreateChatInput, ListInput, MemberRef, SetRoleInput } from '../contract/inputs.js';
+import type {
+  AddMembersInput,
+  ChatRef,
+  CreateChatInput,
+  ListInput,
+  MemberRef,
+  SetRoleInput,
+} from '../contract/inputs.js';
 import { input } from '../platform/validation/input.js';
-import { boolean, integer, objectId, objectIds, oneOf, optional, pattern, text, withDefault } from '../platform/validation/rule.js';
+import {
+  boolean,
+  integer,
+  objectId,
+  objectIds,
+  oneOf,
+  optional,
+  pattern,
+  text,
+  withDefault,
+} from '../platform/validation/rule.js';
 
 /** More than any group may have: the exact limit (MAX_GROUP_SIZE) is the service's to say. */
 const MANY = 10_000;
@@ -15,8 +32,10 @@ export const createChatInput = input<CreateChatInput>(
     description: optional(description),
   },
   (chat) => {
-    if (chat.userId === undefined && chat.users === undefined) return { field: 'userId', message: 'or users must be given' };
-    if (chat.userId !== undefined && chat.users !== undefined) return { field: 'userId', message: 'and users exclude each other' };
+    if (chat.userId === undefined && chat.users === undefined)
+      return { field: 'userId', message: 'or users must be given' };
+    if (chat.userId !== undefined && chat.users !== undefined)
+      return { field: 'userId', message: 'and users exclude each other' };
     return chat.users !== undefined && chat.chatName === undefined
       ? { field: 'chatName', message: 'must be given for a group' }
       : null;
@@ -31,19 +50,24 @@ export const listInput = input<ListInput>({
 
 export const chatRef = input<ChatRef>({ chatId: objectId() });
 export const memberRef = input<MemberRef>({ chatId: objectId(), userId: objectId() });
-export const addMembersInput = input<AddMembersInput>({ chatId: objectId(), users: objectIds({ min: 1, max: MANY }) });
+export const addMembersInput = input<AddMembersInput>({
+  chatId: objectId(),
+  users: objectIds({ min: 1, max: MANY }),
+});
 export const setRoleInput = input<SetRoleInput>({
   chatId: objectId(),
   userId: objectId(),
   role: oneOf('member', 'admin', 'owner'),
 });
 
-export const updateChatInput = input<{ chatId: string; chatName?: string | undefined; description?: string | undefined }>(
-  { chatId: objectId(), chatName: optional(chatName), description: optional(description) },
-  (change) =>
-    change.chatName === undefined && change.description === undefined
-      ? { field: 'chatName', message: 'or description must be given' }
-      : null,
+export const updateChatInput = input<{
+  chatId: string;
+  chatName?: string | undefined;
+  description?: string | undefined;
+}>({ chatId: objectId(), chatName: optional(chatName), description: optional(description) }, (change) =>
+  change.chatName === undefined && change.description === undefined
+    ? { field: 'chatName', message: 'or description must be given' }
+    : null,
 );
 
 export const switchesInput = input<{
@@ -51,4 +75,9 @@ export const switchesInput = input<{
   muted?: boolean | undefined;
   pinned?: boolean | undefined;
   archived?: boolean | undefined;
-}>({ chatId: objectId(), muted: optional(boolean()), pinned: optional(boolean()), archived: optional(boolean()) });
+}>({
+  chatId: objectId(),
+  muted: optional(boolean()),
+  pinned: optional(boolean()),
+  archived: optional(boolean()),
+});

@@ -1,4 +1,11 @@
-import type { ChangesInput, HistoryInput, HistoryMark, ReadInput, SendMessageInput, SyncInput } from '../contract/inputs.js';
+import type {
+  ChangesInput,
+  HistoryInput,
+  HistoryMark,
+  ReadInput,
+  SendMessageInput,
+  SyncInput,
+} from '../contract/inputs.js';
 import { input, type InputSchema } from '../platform/validation/input.js';
 import {
   integer,
@@ -20,7 +27,9 @@ const DIGITS = /^\d{1,15}$/;
 function content(maxLength: number): Rule<string> {
   const words = text({ max: maxLength });
   const of = (value: unknown): unknown =>
-    typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as { text?: unknown }).text : value;
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as { text?: unknown }).text
+      : value;
   return shaped<string>({
     accept: (value) => words.accept(of(value)),
     message: `must be text of 1 to ${maxLength} characters that is not blank, or an object with such a text`,
@@ -33,9 +42,13 @@ function content(maxLength: number): Rule<string> {
 const historyMark = shaped<HistoryMark>({
   accept: (value) =>
     (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) ||
-    (typeof value === 'string' && value.length <= 40 && (DIGITS.test(value) || ID.test(value) || isIsoDate(value))),
+    (typeof value === 'string' &&
+      value.length <= 40 &&
+      (DIGITS.test(value) || ID.test(value) || isIsoDate(value))),
   message: 'must be a seq, a message id or an ISO 8601 date',
-  json: { oneOf: [{ type: 'integer', minimum: 0 }, objectId().json, { type: 'string', format: 'date-time' }] },
+  json: {
+    oneOf: [{ type: 'integer', minimum: 0 }, objectId().json, { type: 'string', format: 'date-time' }],
+  },
   read: (value) => {
     if (typeof value === 'number') return { seq: value };
     const mark = value as string;
@@ -45,7 +58,9 @@ const historyMark = shaped<HistoryMark>({
 });
 
 function isIsoDate(value: string): boolean {
-  return /^\d{4}-\d{2}-\d{2}([T ][\d:.]+(Z|[+-]\d{2}:?\d{2})?)?$/.test(value) && !Number.isNaN(Date.parse(value));
+  return (
+    /^\d{4}-\d{2}-\d{2}([T ][\d:.]+(Z|[+-]\d{2}:?\d{2})?)?$/.test(value) && !Number.isNaN(Date.parse(value))
+  );
 }
 
 export function sendMessageInput(limits: { maxMessageLength: number }): InputSchema<SendMessageInput> {
@@ -94,7 +109,10 @@ const revs = shaped<Record<string, number>>({
   },
   message: `must map at most ${MAX_CHATS_NAMED} chat ids to whole numbers`,
   json: { type: 'object', additionalProperties: { type: 'integer', minimum: 0 } },
-  read: (value) => Object.fromEntries(Object.entries(value as Record<string, number>).map(([id, rev]) => [id.toLowerCase(), rev])),
+  read: (value) =>
+    Object.fromEntries(
+      Object.entries(value as Record<string, number>).map(([id, rev]) => [id.toLowerCase(), rev]),
+    ),
 });
 
 export const syncInput = input<SyncInput>({ chats: withDefault(revs, {}) });

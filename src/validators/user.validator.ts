@@ -9,6 +9,8 @@ export const searchUsersInput = input<{ search: string; limit: number }>({
   limit: withDefault(integer({ min: 1, max: 100 }), 20),
 });
 
-export const statusInput = input<{ status: PresenceStatus }>({ status: oneOf('online', 'away', 'busy', 'offline') });
+export const statusInput = input<{ status: PresenceStatus }>({
+  status: oneOf('online', 'away', 'busy', 'offline'),
+});
 
 export const subscribeInput = input<{ userIds: string[] }>({ userIds: objectIds({ min: 1, max: 200 }) });

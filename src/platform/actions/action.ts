@@ -51,6 +51,7 @@ export function openAction<I>(schema: InputSchema<I>, run: (call: OpenCall<I>) =
   return {
     open: true,
     json: schema.json,
-    perform: async (raw, actor, origin) => run({ actor, input: schema.accept(raw) ?? (await refuse(schema, raw)), origin }),
+    perform: async (raw, actor, origin) =>
+      run({ actor, input: schema.accept(raw) ?? (await refuse(schema, raw)), origin }),
   };
 }

@@ -24,7 +24,10 @@ export class AppError extends Error {
   readonly fields: Readonly<Record<string, string>> | undefined;
 
   constructor(code: ErrorCode, extra: Extra = {}) {
-    super(extra.message ?? errorTable[code].text, extra.cause === undefined ? undefined : { cause: extra.cause });
+    super(
+      extra.message ?? errorTable[code].text,
+      extra.cause === undefined ? undefined : { cause: extra.cause },
+    );
     this.name = 'AppError';
     this.code = code;
     this.status = errorTable[code].status;

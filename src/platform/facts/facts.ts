@@ -11,7 +11,8 @@ export type Facts<Map extends Record<string, unknown>> = {
 
 export function createFacts<Map extends Record<string, unknown>>(logger: Logger): Facts<Map> {
   const listeners = new globalThis.Map<string, ((fact: never) => void | Promise<void>)[]>();
-  const failed = (name: string, error: unknown): void => logger.error('a listener failed', { fact: name, error });
+  const failed = (name: string, error: unknown): void =>
+    logger.error('a listener failed', { fact: name, error });
 
   return {
     publish: (name, fact) => {

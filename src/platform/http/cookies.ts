@@ -41,7 +41,11 @@ export function createSessionCookies(settings: CookieSettings): SessionCookies {
         response.clearCookie(refreshName, { ...shared, path: REFRESH_PATH });
         return;
       }
-      response.cookie(accessName, effect.accessToken, { ...shared, path: '/', maxAge: settings.accessTtlSeconds * 1_000 });
+      response.cookie(accessName, effect.accessToken, {
+        ...shared,
+        path: '/',
+        maxAge: settings.accessTtlSeconds * 1_000,
+      });
       response.cookie(refreshName, effect.refreshToken, {
         ...shared,
         path: REFRESH_PATH,
@@ -56,7 +60,8 @@ export function readCookie(header: string | undefined, name: string): string | n
   if (header === undefined) return null;
   for (const part of header.split(';')) {
     const at = part.indexOf('=');
-    if (at !== -1 && part.slice(0, at).trim() === name) return decodeURIComponentSafely(part.slice(at + 1).trim());
+    if (at !== -1 && part.slice(0, at).trim() === name)
+      return decodeURIComponentSafely(part.slice(at + 1).trim());
   }
   return null;
 }

@@ -11,7 +11,13 @@ export function nothingHere(): RequestHandler {
 }
 
 /** Last of all: the one place where an error becomes an answer. Unknown ones are logged here, once, and told as INTERNAL. */
-export function errorHandler({ logger, development }: { logger: Logger; development: boolean }): ErrorRequestHandler {
+export function errorHandler({
+  logger,
+  development,
+}: {
+  logger: Logger;
+  development: boolean;
+}): ErrorRequestHandler {
   return (cause: unknown, request, response, next) => {
     if (response.headersSent) {
       next(cause);
@@ -21,9 +27,15 @@ export function errorHandler({ logger, development }: { logger: Logger; developm
     const { requestId } = contextOf(request).origin;
     if (error.status >= 500) {
       const log = error.code === 'INTERNAL' ? logger.error : logger.warn;
-      log('a request failed', { requestId, method: request.method, code: error.code, error: error.cause ?? error });
+      log('a request failed', {
+        requestId,
+        method: request.method,
+        code: error.code,
+        error: error.cause ?? error,
+      });
     }
-    if (error.retryAfterSeconds !== undefined) response.setHeader('Retry-After', String(error.retryAfterSeconds));
+    if (error.retryAfterSeconds !== undefined)
+      response.setHeader('Retry-After', String(error.retryAfterSeconds));
     const body: ErrorBody & { stack?: string } = {
       code: error.code,
       message: error.message,
@@ -32,7 +44,8 @@ export function errorHandler({ logger, development }: { logger: Logger; developm
       requestId,
       ...(error.retryAfterSeconds === undefined ? {} : { retryAfter: error.retryAfterSeconds }),
     };
-    if (development && error.cause instanceof Error && error.cause.stack !== undefined) body.stack = error.cause.stack;
+    if (development && error.cause instanceof Error && error.cause.stack !== undefined)
+      body.stack = error.cause.stack;
     const envelope: FailureEnvelope = { success: false, message: error.message, error: body };
     response.status(error.status).json(envelope);
   };
@@ -44,7 +57,8 @@ function fromParser(cause: unknown): AppError | null {
   const { type, status } = cause as { type?: unknown; status?: unknown };
   if (type === 'entity.parse.failed') return new AppError('MALFORMED_JSON');
   if (type === 'entity.too.large') return new AppError('TOO_LARGE');
-  if (type === 'charset.unsupported' || type === 'encoding.unsupported') return new AppError('UNSUPPORTED_TYPE');
+  if (type === 'charset.unsupported' || type === 'encoding.unsupported')
+    return new AppError('UNSUPPORTED_TYPE');
   if (type === 'request.aborted' || type === 'request.size.invalid') return new AppError('BAD_REQUEST');
   if (cause instanceof URIError || status === 400) return new AppError('BAD_REQUEST');
   return null;

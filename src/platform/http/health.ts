@@ -42,7 +42,10 @@ export function healthRoutes({ version, phase, checks }: Deps): Router {
   return router;
 }
 
-async function measure({ name, ping }: Check): Promise<{ name: string; ok: boolean; latencyMs: number | null }> {
+async function measure({
+  name,
+  ping,
+}: Check): Promise<{ name: string; ok: boolean; latencyMs: number | null }> {
   const late = new Promise<never>((_resolve, reject) => {
     setTimeout(() => reject(new Error('too slow')), CHECK_TIMEOUT_MS).unref();
   });

@@ -52,9 +52,13 @@ export function identify(deps: Deps, contextOf: (request: Request) => RequestCon
   async function find(request: Request): Promise<void> {
     const context = contextOf(request);
     const bearer = transport === 'cookie' ? null : bearerToken(request.headers.authorization);
-    const refreshToken = transport === 'bearer' ? null : readCookie(request.headers.cookie, cookies.refreshName);
+    const refreshToken =
+      transport === 'bearer' ? null : readCookie(request.headers.cookie, cookies.refreshName);
     if (refreshToken !== null) context.origin = { ...context.origin, refreshToken };
-    const cookie = bearer !== null || transport === 'bearer' ? null : readCookie(request.headers.cookie, cookies.accessName);
+    const cookie =
+      bearer !== null || transport === 'bearer'
+        ? null
+        : readCookie(request.headers.cookie, cookies.accessName);
     const token = bearer ?? cookie;
     if (token === null && refreshToken === null) return;
     try {
@@ -71,7 +75,8 @@ export function identify(deps: Deps, contextOf: (request: Request) => RequestCon
 }
 
 export function bearerToken(header: string | undefined): string | null {
-  if (header === undefined || header.length < 8 || header.slice(0, 7).toLowerCase() !== 'bearer ') return null;
+  if (header === undefined || header.length < 8 || header.slice(0, 7).toLowerCase() !== 'bearer ')
+    return null;
   return header.slice(7).trim();
 }
 

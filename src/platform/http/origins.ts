@@ -13,7 +13,9 @@ type Settings = {
 const LOCAL = /^https?:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/;
 
 export function createOriginPolicy({ corsOrigins, publicUrl }: Settings): OriginPolicy {
-  const allowed = new Set([...(corsOrigins ?? []), ...(publicUrl === null ? [] : [publicUrl])].map((o) => o.toLowerCase()));
+  const allowed = new Set(
+    [...(corsOrigins ?? []), ...(publicUrl === null ? [] : [publicUrl])].map((o) => o.toLowerCase()),
+  );
 
   return {
     allows: (origin, host) => {
@@ -21,7 +23,11 @@ export function createOriginPolicy({ corsOrigins, publicUrl }: Settings): Origin
       if (allowed.has(asked)) return true;
       if (corsOrigins === null && LOCAL.test(asked)) return true;
       // Only where nobody said which address is ours: a name rebound to this machine must not count as our own.
-      return publicUrl === null && host !== undefined && (asked === `http://${host}` || asked === `https://${host}`);
+      return (
+        publicUrl === null &&
+        host !== undefined &&
+        (asked === `http://${host}` || asked === `https://${host}`)
+      );
     },
   };
 }

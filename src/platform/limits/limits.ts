@@ -59,7 +59,8 @@ export function createLimits<Table extends LimitTable>(deps: Deps<Table>): Limit
     const row = table[name];
     if (scale === 0 || row === undefined) return;
     const waitMs = await waitFor(row, key.limit(name, subject), by);
-    if (waitMs > 0) throw new AppError('LIMITED', { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1_000)) });
+    if (waitMs > 0)
+      throw new AppError('LIMITED', { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1_000)) });
   }
 
   return {

@@ -51,16 +51,23 @@ export function createRealtimeServer({ http, origins, settings, adapter }: Deps)
     ...(adapter === undefined ? {} : { adapter }),
   });
 
-  io.engine.on('connection', (connection: { request: IncomingMessage; close(discard: boolean): void; once: (e: string, f: () => void) => void }) => {
-    const ip = clientIp(connection.request, settings.trustProxyHops);
-    const count = (perIp.get(ip) ?? 0) + 1;
-    perIp.set(ip, count);
-    connection.once('close', () => {
-      const left = (perIp.get(ip) ?? 1) - 1;
-      if (left === 0) perIp.delete(ip);
-      else perIp.set(ip, left);
-    });
-  });
+  io.engine.on(
+    'connection',
+    (connection: {
+      request: IncomingMessage;
+      close(discard: boolean): void;
+      once: (e: string, f: () => void) => void;
+    }) => {
+      const ip = clientIp(connection.request, settings.trustProxyHops);
+      const count = (perIp.get(ip) ?? 0) + 1;
+      perIp.set(ip, count);
+      connection.once('close', () => {
+        const left = (perIp.get(ip) ?? 1) - 1;
+        if (left === 0) perIp.delete(ip);
+        else perIp.set(ip, left);
+      });
+    },
+  );
 
   const emitter: Emitter = {
     emit: (rooms, event, payload, options = {}) => {
@@ -91,6 +98,8 @@ export function createRealtimeServer({ http, origins, settings, adapter }: Deps)
 function clientIp(request: IncomingMessage, trustProxyHops: number): string {
   const direct = request.socket.remoteAddress ?? '';
   if (trustProxyHops === 0) return direct;
-  const chain = [...String(request.headers['x-forwarded-for'] ?? '').split(','), direct].map((s) => s.trim()).filter(Boolean);
+  const chain = [...String(request.headers['x-forwarded-for'] ?? '').split(','), direct]
+    .map((s) => s.trim())
+    .filter(Boolean);
   return chain[Math.max(0, chain.length - 1 - trustProxyHops)] ?? direct;
 }

@@ -27,7 +27,11 @@ export type ParleySocket = Socket<NoEvents, NoEvents, NoEvents, SocketData>;
 export type SocketRegistry = {
   expect(userId: string): Expected;
   /** Joins the socket to its rooms and keeps it until it disconnects. `peers`: the other sides of its direct chats. */
-  admit(socket: ParleySocket, expected: Expected, rooms: { chatIds: readonly string[]; peers: readonly string[] }): void;
+  admit(
+    socket: ParleySocket,
+    expected: Expected,
+    rooms: { chatIds: readonly string[]; peers: readonly string[] },
+  ): void;
   release(socket: ParleySocket): void;
   enterChat(userIds: readonly string[], chatId: string, options: { direct: boolean }): void;
   /** Also ends what the user watched by sharing that chat; what he still may see he asks for again. */
@@ -37,7 +41,12 @@ export type SocketRegistry = {
   readonly size: number;
 };
 
-export type Expected = { readonly userId: string; readonly entered: Set<string>; readonly left: Set<string>; close(): void };
+export type Expected = {
+  readonly userId: string;
+  readonly entered: Set<string>;
+  readonly left: Set<string>;
+  close(): void;
+};
 
 const NONE: ReadonlySet<ParleySocket> = new Set();
 
@@ -106,7 +115,8 @@ export function createSocketRegistry(): SocketRegistry {
         for (const socket of byUser.get(userId) ?? NONE) {
           void socket.leave(room.chat(chatId));
           for (const watched of socket.rooms) {
-            if (room.isPresence(watched) && !socket.data.peers.has(room.userOf(watched))) void socket.leave(watched);
+            if (room.isPresence(watched) && !socket.data.peers.has(room.userOf(watched)))
+              void socket.leave(watched);
           }
         }
         for (const ledger of expected.get(userId) ?? []) {

@@ -88,7 +88,13 @@ export function createConnections({ redis, logger, commandTimeoutMs }: ConnectOp
 
 function optionsFor(use: RedisUse, commandTimeoutMs: number): Options {
   // Node probes a silent peer ten times, a second apart, once this delay is over: a dead one is found in 15 s.
-  const common: Options = { retryStrategy: reconnectDelay, connectTimeout: 5_000, keepAlive: 5_000 };
+  const common: Options = {
+    retryStrategy: reconnectDelay,
+    connectTimeout: 5_000,
+    keepAlive: 5_000,
+    // How long the process may be kept alive by a connection that the server does not close.
+    disconnectTimeout: 500,
+  };
   if (use === 'queue' || use === 'subscriber') return { ...common, maxRetriesPerRequest: null };
   return {
     ...common,

@@ -59,7 +59,9 @@ export function input<T extends object>(rules: Rules<T>, across?: CrossCheck<T>)
       const results = await Promise.all(explainer.map((chain) => chain.run({ body })));
       const found = results.flatMap((result) => result.array({ onlyFirstError: true }));
       if (found.length > 0) {
-        return problems(found.map((e) => ({ field: e.type === 'field' ? e.path : '', message: String(e.msg) })));
+        return problems(
+          found.map((e) => ({ field: e.type === 'field' ? e.path : '', message: String(e.msg) })),
+        );
       }
       const parsed = fieldsOf(raw);
       const problem = parsed === undefined ? null : (across?.(parsed) ?? null);
@@ -75,7 +77,8 @@ export function input<T extends object>(rules: Rules<T>, across?: CrossCheck<T>)
 
 function problems(details: FieldProblem[]): AppError {
   const first = details[0];
-  const message = first === undefined ? undefined : `${first.field === '' ? 'The input' : first.field} ${first.message}.`;
+  const message =
+    first === undefined ? undefined : `${first.field === '' ? 'The input' : first.field} ${first.message}.`;
   return new AppError('VALIDATION_FAILED', message === undefined ? {} : { message, details });
 }
 

@@ -144,7 +144,9 @@ export function integer(range: { min: number; max: number }): Rule<number> {
   const accept = (value: unknown): boolean => {
     if (typeof value === 'string' && !/^-?\d{1,16}$/.test(value)) return false;
     const number = typeof value === 'string' ? Number(value) : value;
-    return typeof number === 'number' && Number.isSafeInteger(number) && number >= range.min && number <= range.max;
+    return (
+      typeof number === 'number' && Number.isSafeInteger(number) && number >= range.min && number <= range.max
+    );
   };
   return rule({
     accept,
@@ -167,7 +169,8 @@ export function boolean(): Rule<boolean> {
 
 /** One of the named words. */
 export function oneOf<const T extends string>(...words: readonly T[]): Rule<T> {
-  const accept = (value: unknown): boolean => typeof value === 'string' && (words as readonly string[]).includes(value);
+  const accept = (value: unknown): boolean =>
+    typeof value === 'string' && (words as readonly string[]).includes(value);
   return rule({
     accept,
     check: {
@@ -201,5 +204,10 @@ export function shaped<T>(parts: {
   json: JsonSchema;
   read: (value: unknown) => T;
 }): Rule<T> {
-  return rule({ accept: parts.accept, check: custom(parts.accept, parts.message), json: parts.json, read: parts.read });
+  return rule({
+    accept: parts.accept,
+    check: custom(parts.accept, parts.message),
+    json: parts.json,
+    read: parts.read,
+  });
 }
