@@ -61,8 +61,13 @@ export function connectLight(options) {
     }
 
     function onEvent(bytes, start, end) {
-      if (bytes.latin1Slice(start, start + delivery.length) === delivery) options.onDelivery?.(bytes, start, end);
-      else if (!ready && readyEvent !== null && bytes.latin1Slice(start, start + readyEvent.length) === readyEvent)
+      if (bytes.latin1Slice(start, start + delivery.length) === delivery)
+        options.onDelivery?.(bytes, start, end);
+      else if (
+        !ready &&
+        readyEvent !== null &&
+        bytes.latin1Slice(start, start + readyEvent.length) === readyEvent
+      )
         becomeReady();
     }
 

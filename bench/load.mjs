@@ -2,7 +2,7 @@
  * The load process: does what the runner asks over IPC (`{ id, op, args }` → `{ id, result }` or `{ id, error }`).
  * One server, one load process, so that clients' work never counts as the server's.
  */
-import { openAsk } from './lib/ask.mjs';
+import { createAsk } from './lib/ask.mjs';
 import { openTalk } from './lib/talk.mjs';
 
 let talk = null;
@@ -24,14 +24,13 @@ const ops = {
     current = talk;
     talk.startOpen(senders, perSecond);
   },
-  /** Opens HTTP connections; `ask` sets them to work. */
-  openAsk: async ({ target, askers }) => {
-    ask?.close();
-    ask = await openAsk(target, askers);
+  /** Says what is asked over HTTP, and over how many connections; `ask` begins. */
+  prepareAsk: ({ target, askers }) => {
+    ask = createAsk(target, askers);
   },
   ask: () => {
     current = ask;
-    ask.start();
+    return ask.start();
   },
   snapshot: () => current.snapshot(),
   stop: () => current.stop(),

@@ -1,5 +1,5 @@
 /** 4 groups of 50, two of each talking: what a message to 49 listeners costs. */
-import { checkEndings, interleave, measure } from '../lib/measure.mjs';
+import { checkEndings, interleave, measure, REHEARSALS } from '../lib/measure.mjs';
 import { ratios } from '../lib/numbers.mjs';
 import { bareInsert, bareSocketio, parley } from '../lib/talkers.mjs';
 import { talkTable } from '../lib/talk-table.mjs';
@@ -18,9 +18,8 @@ export async function run({ rounds, quick, controlsOnly, stage, report }) {
   const contenders = [await bareSocketio(stage, layout), await bareInsert(stage, layout, DATABASE)];
   if (!controlsOnly) contenders.push(await parley(stage, layout, DATABASE));
 
-  const results = await interleave(rounds, contenders, (contender) =>
-    measure(contender, { op: 'talkClosed', args: { senders }, ...time }),
-  );
+  const talk = (contender) => measure(contender, { op: 'talkClosed', args: { senders }, ...time });
+  const results = await interleave(rounds, contenders, talk, REHEARSALS);
   checkEndings(report, results);
   report.table(talkTable('groups: 4 groups of 50, 2 talking in each as soon as they are answered', results));
   if (controlsOnly) return;

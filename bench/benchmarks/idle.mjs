@@ -30,9 +30,8 @@ export async function run({ rounds, quick, controlsOnly, stage, report }) {
     });
   }
 
-  const results = await interleave(rounds, contenders, (contender) =>
-    weigh(stage, contender, { few, many }),
-  );
+  const weighOne = (contender) => weigh(stage, contender, { few, many });
+  const results = await interleave(rounds, contenders, weighOne, 0);
   const cell = (figures, pick) => spread(figures.map(pick), 1);
   report.table({
     title: `idle: ${many} connections of ${many} people, KB each beyond the first ${few}, after a full collection`,

@@ -1,5 +1,5 @@
 /** POST /api/messages against bare Express 5, over keep-alive connections. */
-import { checkEndings, interleave, measure } from '../lib/measure.mjs';
+import { checkEndings, interleave, measure, REHEARSALS } from '../lib/measure.mjs';
 import { ratios, spread } from '../lib/numbers.mjs';
 import { makeScene, startParley } from '../lib/parley.mjs';
 import { hexId } from '../reference/message-shape.mjs';
@@ -17,13 +17,24 @@ export async function run({ rounds, quick, controlsOnly, stage, report }) {
   const time = quick ? { warmupSeconds: 1, seconds: 2 } : { warmupSeconds: 2, seconds: 5 };
   const contenders = [await bareExpress(stage), await bareExpressInsert(stage)];
   if (!controlsOnly) contenders.push(await parley(stage));
-  const results = await interleave(rounds, contenders, (contender) => measure(contender, { op: 'ask', ...time }));
+  const ask = (contender) => measure(contender, { op: 'ask', ...time });
+  const results = await interleave(rounds, contenders, ask, REHEARSALS);
   checkEndings(report, results);
 
   const cell = (figures, pick, digits) => spread(figures.map(pick), digits);
   report.table({
     title: `rest: POST ${PATH}, ${PEOPLE} connections, each asks as soon as it is answered`,
-    columns: ['', 'requests/s', 'server µs', 'database µs', 'client µs', 'p50 ms', 'p99 ms', 'loop p99', 'bytes'],
+    columns: [
+      '',
+      'requests/s',
+      'server µs',
+      'database µs',
+      'client µs',
+      'p50 ms',
+      'p99 ms',
+      'loop p99',
+      'bytes',
+    ],
     rows: [...results].map(([name, figures]) => [
       name,
       cell(figures, ({ perSecond }) => perSecond),
@@ -49,7 +60,11 @@ async function bareExpress(stage) {
 async function bareExpressInsert(stage) {
   const engine = await stage.getEngine();
   const args = ['--mongo', engine.uriFor(`${DATABASE}_bare`)];
-  const server = await stage.startServer({ name: 'bare-express-insert', file: 'reference/bare-express.mjs', args });
+  const server = await stage.startServer({
+    name: 'bare-express-insert',
+    file: 'reference/bare-express.mjs',
+    args,
+  });
   return { name: 'Express + insert', ...(await bareAskers(stage, server)), databasePid: engine.pid };
 }
 
@@ -75,6 +90,6 @@ async function parley(stage) {
 
 async function withLoad(stage, server, askers) {
   const load = stage.startLoad(server.name);
-  await load.call('openAsk', { target: server.target, askers });
+  await load.call('prepareAsk', { target: server.target, askers });
   return { server, load };
 }

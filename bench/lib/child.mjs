@@ -1,11 +1,12 @@
 /** Child processes that answer over IPC: spawn, ask, stop by their own pid. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
+import { openSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 
 const ANSWER_MS = 120_000;
 const EXIT_MS = 20_000;
+const LAST_LINES = 15;
 const [LOWEST_PORT, HIGHEST_PORT] = [20_000, 32_000];
 
 /**
@@ -29,14 +30,16 @@ export function startChild({ file, args = [], nodeArgs = [], env = {}, logFile }
     waiting.delete(id);
     settle?.(message);
   });
+  const lastWords = () => readFileSync(logFile, 'utf8').trim().split('\n').slice(-LAST_LINES).join('\n');
+
   exited.then(() => {
     gone = true;
-    for (const settle of waiting.values()) settle({ error: `${file} ended; see ${logFile}` });
+    for (const settle of waiting.values()) settle({ error: `${file} ended:\n${lastWords()}` });
   });
 
   return {
     pid: child.pid,
-    logFile,
+    lastWords,
     isGone: () => gone,
 
     ask: (what, args) =>

@@ -12,8 +12,9 @@ const SECONDS_APART = 30;
 export async function fillChat(db, chatId, count) {
   const messages = db.collection('messages');
   const sample = await messages.findOne({ messageType: 'text' });
-  if (sample === null) throw new Error('Send one message through the server first: its document is the pattern.');
-  const { _id, clientMessageId, ...pattern } = sample;
+  if (sample === null)
+    throw new Error('Send one message through the server first: its document is the pattern.');
+  const { _id, clientMessageId: _once, ...pattern } = sample;
   await messages.deleteMany({ chat: chatId });
 
   const end = Date.now();
@@ -22,7 +23,14 @@ export async function fillChat(db, chatId, count) {
     const batch = Array.from({ length: Math.min(BATCH, count - first + 1) }, (_, index) => {
       const seq = first + index;
       const at = timeOf(seq);
-      return { ...pattern, chat: chatId, seq, rev: seq, createdAt: at, ...(pattern.updatedAt && { updatedAt: at }) };
+      return {
+        ...pattern,
+        chat: chatId,
+        seq,
+        rev: seq,
+        createdAt: at,
+        ...(pattern.updatedAt && { updatedAt: at }),
+      };
     });
     await messages.insertMany(batch, { ordered: false });
   }

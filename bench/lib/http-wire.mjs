@@ -45,7 +45,8 @@ function parseAnswer(bytes) {
 
 /** The bytes of a request; `body` is JSON, ASCII. */
 export function httpRequest({ method, path, token, body }) {
-  const entity = body === undefined ? '' : `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
+  const entity =
+    body === undefined ? '' : `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
   const authorization = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`;
   return `${method} ${path} HTTP/1.1\r\nHost: localhost\r\n${authorization}${entity}\r\n${body ?? ''}`;
 }

@@ -2,13 +2,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuMicroseconds } from './usage.mjs';
 
+/** Rounds before the counted ones. */
+export const REHEARSALS = 1;
+
 /**
- * Runs every contender once a round, in turn (A B C A B C …), so that the machine's moods fall on all alike.
+ * Runs every contender once a round, in turn (A B C A B C …), so that the machine's moods fall on all alike. Before
+ * them `rehearsals` rounds that don't count, in which code is compiled and caches fill.
  * @template T
  * @returns {Promise<Map<string, T[]>>} by contender's name, one result a round
  */
-export async function interleave(rounds, contenders, measureOne) {
+export async function interleave(rounds, contenders, measureOne, rehearsals) {
   const results = new Map(contenders.map(({ name }) => [name, []]));
+  for (let round = 0; round < rehearsals; round++)
+    for (const contender of contenders) await measureOne(contender);
   for (let round = 0; round < rounds; round++)
     for (const contender of contenders) results.get(contender.name).push(await measureOne(contender));
   return results;

@@ -3,7 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { median, spread } from './numbers.mjs';
 
 export function createReport() {
-  const kept = { startedAt: new Date().toISOString(), node: process.version, tables: [], verdicts: [], broken: [] };
+  const kept = {
+    startedAt: new Date().toISOString(),
+    node: process.version,
+    tables: [],
+    verdicts: [],
+    broken: [],
+  };
 
   return {
     /** @param {{ title: string, columns: string[], rows: string[][] }} table */
@@ -39,6 +45,12 @@ export function createReport() {
 function layOut(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   const line = (row) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column]))).join('  ');
-  return [line(rows[0]), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.slice(1).map(line)].join('\n');
+    row
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
+      .join('  ');
+  return [
+    line(rows[0]),
+    widths.map((width) => '-'.repeat(width)).join('  '),
+    ...rows.slice(1).map(line),
+  ].join('\n');
 }

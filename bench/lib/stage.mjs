@@ -36,7 +36,9 @@ export async function openStage(options) {
      */
     startServer: async ({ name, file, args = [], env = {}, nodeArgs = [] }) => {
       const port = await freePort();
-      const profiling = options.profileFolder ? ['--cpu-prof', `--cpu-prof-dir=${options.profileFolder}`] : [];
+      const profiling = options.profileFolder
+        ? ['--cpu-prof', `--cpu-prof-dir=${options.profileFolder}`]
+        : [];
       const child = startChild(
         {
           file: path.join(BENCH, file),
@@ -62,7 +64,11 @@ export async function openStage(options) {
         { request: (id, op, args) => ({ id, op, args }), answerId: (message) => message?.id },
       );
       closers.push(child.stop);
-      return { pid: child.pid, stop: child.stop, call: async (op, args) => (await child.ask(op, args)).result };
+      return {
+        pid: child.pid,
+        stop: child.stop,
+        call: async (op, args) => (await child.ask(op, args)).result,
+      };
     },
 
     close: async () => {
@@ -74,7 +80,7 @@ export async function openStage(options) {
 async function waitReady(url, child) {
   const deadline = performance.now() + READY_MS;
   while (performance.now() < deadline) {
-    if (child.isGone()) throw new Error(`The server ended before it was ready; see ${child.logFile}`);
+    if (child.isGone()) throw new Error(`The server ended before it was ready:\n${child.lastWords()}`);
     try {
       if ((await fetch(url)).status === 200) return;
     } catch {
@@ -82,5 +88,5 @@ async function waitReady(url, child) {
     }
     await sleep(50);
   }
-  throw new Error(`The server is not ready; see ${child.logFile}`);
+  throw new Error(`The server is not ready:\n${child.lastWords()}`);
 }

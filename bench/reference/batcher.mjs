@@ -11,7 +11,7 @@ const BATCH_MOST = 1000;
 export async function openBatcher(uri) {
   const client = await MongoClient.connect(uri);
   const collection = client.db().collection('messages');
-  let waiting = [];
+  const waiting = [];
   let flushes = 0;
 
   async function flush() {

@@ -77,6 +77,7 @@ export function wireSockets(deps: Deps) {
   const realtime = createRealtimeServer({
     http: deps.http,
     origins: deps.origins,
+    logger,
     settings: {
       handshakeTimeoutMs: limits.socketAuthTimeoutMs,
       maxConnectionsPerIp: limits.maxConnectionsPerIp,
@@ -97,7 +98,7 @@ export function wireSockets(deps: Deps) {
 
   const session = createSessionActions({
     authenticate: services.authenticate,
-    prolong: socketPorts(registry).prolong,
+    prolong: (renewed) => socketPorts(registry).prolong(renewed),
   });
   const door = createEventDoor({
     events: socketEvents(services.actions, session),
@@ -114,7 +115,7 @@ export function wireSockets(deps: Deps) {
     transport: config.auth.transport,
     welcome: (actor) => welcome(models, actor.userId),
     ...places(deps, limits.maxSocketsPerUser),
-    addressOf: realtime.addressOf,
+    addressOf: (socket) => realtime.addressOf(socket),
     onConnected: (userId) => void services.presence.connected(userId),
     onDisconnected: (userId) => services.presence.disconnected(userId),
     nodeName: config.server.nodeName,
@@ -138,7 +139,7 @@ export function wireSockets(deps: Deps) {
       for (const socket of registry.all()) tell(socket, 'server:draining', { reconnectIn: reconnectIn() });
       await door.idle();
     },
-    close: realtime.close,
+    close: () => realtime.close(),
   };
 }
 

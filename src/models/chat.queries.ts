@@ -219,6 +219,28 @@ export function createChatQueries(connection: Connection) {
     details: (userId: string, chatIds: readonly string[], shown: number): Promise<MemberChatDetail[]> =>
       aggregate<MemberChatDetail>([...stateStages(userId, chatIds), ...detailStages(shown)]),
 
+    /** The newest `limit` messages of each chat, oldest first, in one query; chats without messages are left out. */
+    newestPages: async (chatIds: readonly string[], limit: number): Promise<Map<string, MessageDoc[]>> => {
+      if (chatIds.length === 0) return new Map();
+      const found = await connection
+        .collection('chats')
+        .aggregate<{ _id: Id; messages: MessageDoc[] }>([
+          { $match: { _id: { $in: chatIds.map(toId) } } },
+          {
+            $lookup: {
+              from: 'messages',
+              localField: '_id',
+              foreignField: 'chat',
+              pipeline: [{ $sort: { seq: -1 } }, { $limit: limit }],
+              as: 'messages',
+            },
+          },
+          { $project: { messages: 1 } },
+        ])
+        .toArray();
+      return new Map(found.map(({ _id, messages }) => [_id.toHexString(), messages.reverse()]));
+    },
+
     /** True read marks of a chat's members. */
     readMarks: async (chatId: string): Promise<{ user: Id; lastReadSeq: number }[]> => {
       const chat = toId(chatId);

@@ -36,6 +36,8 @@ export function presentChat(chat: MemberChatDetail, around: Around): ChatView {
 
 /** The part that is the same for all members. */
 export function presentSharedChat(view: ChatView): SharedChatView {
-  const { unreadCount, lastReadSeq, muted, pinned, archived, ...shared } = view;
+  const shared: Partial<ChatView> & SharedChatView = { ...view };
+  for (const own of ['unreadCount', 'lastReadSeq', 'muted', 'pinned', 'archived'] as const)
+    delete shared[own];
   return shared;
 }

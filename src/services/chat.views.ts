@@ -4,7 +4,7 @@ import { toId } from '../models/ids.js';
 import type { ChatQueries, MemberChatDetail } from '../models/chat.queries.js';
 import { presentChat } from '../presenters/chat.presenter.js';
 import type { MessageSettler } from './message.settler.js';
-import type { MessageViews } from './message.views.js';
+import type { Mark, MessageViews } from './message.views.js';
 import type { UserService } from './user.service.js';
 
 /** Chats as their members see them: one aggregation for any number of chats, and one presence look-up. */
@@ -20,6 +20,11 @@ export type ChatViews = {
   }>;
   /** The user's views of those chats that he is in. `allMembers`: every member instead of the first hundred. */
   list(userId: string, chatIds: readonly string[], options?: { allMembers?: boolean }): Promise<ChatView[]>;
+  /** As `list`, with the members' read marks, for whoever presents messages of those chats too. */
+  withMarks(
+    userId: string,
+    chatIds: readonly string[],
+  ): Promise<{ views: ChatView[]; marksOf: (chatId: string) => readonly Mark[] }>;
   /** One chat with all its members; throws NOT_FOUND unless the user is in it. */
   get(userId: string, chatId: string): Promise<ChatView>;
 };
@@ -77,6 +82,11 @@ export function createChatViews(deps: Deps): ChatViews {
       };
     },
     list,
+    withMarks: async (userId, chatIds) => {
+      const chats = chatIds.length === 0 ? [] : await deps.queries.details(userId, chatIds, MEMBERS_IN_LISTS);
+      const marks = new Map(chats.map((chat) => [chat.chatId, chat.members]));
+      return { views: await present(userId, chats), marksOf: (chatId) => marks.get(chatId) ?? [] };
+    },
     get: async (userId, chatId) => {
       const [view] = await list(userId, [chatId], { allMembers: true });
       if (view === undefined) throw notFound('chat');

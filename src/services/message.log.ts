@@ -63,6 +63,8 @@ type Deps<C> = {
 
 const ROUNDS_IN_FLIGHT = 2;
 const DOCUMENTS_PER_INSERT = 400;
+const FEW_LANES = 4;
+const LONG_QUEUE = 8;
 /** A message loses a race to another node at most this often before its sender is told to try again. */
 const ATTEMPTS = 40;
 /** How long an insert of unknown fate is tried again before its sender is told UNAVAILABLE. */
@@ -118,14 +120,19 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
     if (rounds === 0 && ready.size === 0) for (const tell of idle.splice(0)) tell();
   }
 
-  /** Chats with one message share unordered inserts; a chat with several has an ordered one of its own (invariant 2). */
+  /**
+   * Most chats share unordered inserts, with one message each (invariant 2). A chat with a long queue, or one of few chats,
+   * has an ordered insert of its own: a command costs about as much as storing five messages.
+   */
   function insertsOf(taken: Lane<C>[]): { group: Lane<C>[]; ordered: boolean }[] {
-    const inserts: { group: Lane<C>[]; ordered: boolean }[] = [];
-    const singles = taken.filter((lane) => lane.queue.length === 1);
-    for (let i = 0; i < singles.length; i += DOCUMENTS_PER_INSERT) {
-      inserts.push({ group: singles.slice(i, i + DOCUMENTS_PER_INSERT), ordered: false });
+    const long = taken.length <= FEW_LANES ? 2 : LONG_QUEUE;
+    const shared = taken.filter((lane) => lane.queue.length < long);
+    const inserts = taken
+      .filter((lane) => lane.queue.length >= long)
+      .map((lane) => ({ group: [lane], ordered: true }));
+    for (let i = 0; i < shared.length; i += DOCUMENTS_PER_INSERT) {
+      inserts.push({ group: shared.slice(i, i + DOCUMENTS_PER_INSERT), ordered: false });
     }
-    for (const lane of taken) if (lane.queue.length > 1) inserts.push({ group: [lane], ordered: true });
     return inserts;
   }
 

@@ -18,7 +18,7 @@ const COMMON = 1_000;
  * base64: 64 characters, no NUL), which keeps every byte of any length. The comparison runs on the thread pool.
  */
 export async function createPasswords({ cost }: { cost: number }): Promise<Passwords> {
-  const common = new Set((dictionary['passwords-common'] as string[]).slice(0, COMMON));
+  const common = new Set(dictionary['passwords-common'].slice(0, COMMON));
   const hash = (password: string): Promise<string> => bcrypt.hash(digest(password), cost);
   const nobody = await hash('no account has this password');
 

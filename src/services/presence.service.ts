@@ -48,14 +48,24 @@ export function createPresenceService(deps: Deps): PresenceService {
   const local = new Map<string, Local>();
 
   cluster.onNodeLost(async (nodeId) => {
-    const lost = await keyStore.leaseMembers(key.nodeUsers(nodeId));
-    for (const userId of lost) await leave(userId, nodeId);
+    for (const userId of await keyStore.leaseMembers(key.nodeUsers(nodeId))) {
+      // It was only frozen and is back: its people are its own again.
+      if ((await cluster.liveNodes()).has(nodeId)) return;
+      await leave(userId, nodeId);
+    }
     await keyStore.delete(key.nodeUsers(nodeId));
   });
   // The key store forgot us (it came back empty, or we were away for too long): say again who is here.
-  cluster.onRejoined(async () => {
-    for (const userId of local.keys()) await enter(userId);
+  cluster.onRejoined(async (reason) => {
+    if (reason === 'lapsed') await enterAll();
   });
+  const renewal = setInterval(() => {
+    enterAll().catch((error: unknown) => logger.warn('presence could not be renewed', { error }));
+  }, ENTRY_TTL_MS / 4).unref();
+
+  async function enterAll(): Promise<void> {
+    for (const userId of [...local.keys()]) await enter(userId);
+  }
 
   async function enter(userId: string): Promise<void> {
     await Promise.all([
@@ -168,6 +178,7 @@ export function createPresenceService(deps: Deps): PresenceService {
     },
 
     close: async () => {
+      clearInterval(renewal);
       const people = [...local.entries()];
       local.clear();
       for (const [, entry] of people) if (entry.leaving !== null) clearTimeout(entry.leaving);

@@ -40,16 +40,6 @@ type Deps = {
 };
 
 export function createSyncService(deps: Deps): SyncService {
-  /** Newest pages of chats that the client has nothing of. */
-  async function newestPages(chats: readonly MemberChat[]): Promise<Map<string, MessageDoc[]>> {
-    const pages = await Promise.all(
-      chats.map((chat) =>
-        chat.seq === 0 ? [] : deps.messages.before(toId(chat.chatId), Number.MAX_SAFE_INTEGER, NEWEST_PAGE),
-      ),
-    );
-    return new Map(chats.map((chat, index) => [chat.chatId, (pages[index] ?? []).reverse()]));
-  }
-
   /** What changed in known chats, whole chats as far as the limit reaches and the part of one that it cuts. */
   async function changesOf(
     chats: readonly MemberChat[],
@@ -78,12 +68,20 @@ export function createSyncService(deps: Deps): SyncService {
       const unknown = states.filter((state) => !(state.chatId in input.chats));
       const fresh = unknown.slice(0, NEW_CHATS_PER_CALL);
 
-      const [changes, pages] = await Promise.all([changesOf(known, input.chats), newestPages(fresh)]);
-      const touched = [...changes.byChat.keys(), ...pages.keys()];
-      const views = await deps.chatViews.list(actor.userId, touched);
+      const [changes, pages] = await Promise.all([
+        changesOf(known, input.chats),
+        deps.queries.newestPages(
+          fresh.map((chat) => chat.chatId),
+          NEWEST_PAGE,
+        ),
+      ]);
+      const { views, marksOf } = await deps.chatViews.withMarks(actor.userId, [
+        ...changes.byChat.keys(),
+        ...pages.keys(),
+      ]);
       const documents = [...changes.byChat.values(), ...pages.values()].flat();
       const presented = new Map(
-        (await deps.messageViews.present(documents, () => [])).map((message) => [message._id, message]),
+        (await deps.messageViews.present(documents, marksOf)).map((message) => [message._id, message]),
       );
       const stateOf = new Map(states.map((state) => [state.chatId, state]));
 

@@ -1,4 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { createCluster, type Cluster, type RejoinReason } from '../../src/platform/cluster/cluster.js';
 import type { KeyStore } from '../../src/platform/keystore/key-store.js';
 import { openMemoryKeyStore } from '../../src/platform/keystore/memory-key-store.js';
@@ -52,6 +55,29 @@ async function startNode(redis: TestRedis, nodeName: string): Promise<Node> {
     await store.close();
   });
   return node;
+}
+
+/** A node that is a process of its own; `lines` is what it said. */
+async function startProcess(
+  redis: TestRedis,
+): Promise<{ process: ChildProcess; nodeId: string; lines: () => string[] }> {
+  const script = fileURLToPath(new URL('../support/cluster-node.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', script, redis.url, String(leaseMs)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  closers.push(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  let output = '';
+  child.stdout.on('data', (bytes: Buffer) => (output += bytes.toString()));
+  const nodeId = await eventually(() => {
+    const id = /^started (\S+)$/m.exec(output)?.[1];
+    if (id === undefined) throw new Error(`The child process has not started: ${output}`);
+    return id;
+  });
+  return { process: child, nodeId, lines: () => output.split('\n') };
 }
 
 const startNodes = (redis: TestRedis, ...names: string[]): Promise<Node[]> =>
@@ -191,6 +217,25 @@ describe('over one Redis', () => {
     await see(a, nodes);
     await a.cluster.tellAll('news', 'still here');
     expect(b.heard).toEqual(['still here']);
+  });
+
+  test('a frozen process is passed over and lost; thawed it joins again', async () => {
+    const redis = await redisServer();
+    const a = await startNode(redis, 'a');
+    const child = await startProcess(redis);
+    await eventually(async () => expect(await a.cluster.liveNodes()).toContain(child.nodeId));
+    await a.cluster.tellAll('news', 1);
+    await eventually(() => expect(child.lines()).toContain('heard 1'));
+
+    child.process.kill('SIGSTOP');
+    await a.cluster.tellAll('news', 2);
+    expect(child.lines()).not.toContain('heard 2');
+    await eventually(() => expect(a.lost).toEqual([child.nodeId]));
+    child.process.kill('SIGCONT');
+    await eventually(() => expect(child.lines()).toContain('rejoined lapsed'));
+    await eventually(async () => expect(await a.cluster.liveNodes()).toContain(child.nodeId));
+    a.cluster.tell('news', 3);
+    await eventually(() => expect(child.lines()).toContain('heard 3'));
   });
 
   test('a node whose subscription broke for a moment learns that it missed something', async () => {

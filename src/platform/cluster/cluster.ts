@@ -5,7 +5,6 @@ import { createNodeBus, type RejoinReason } from './node-bus.js';
 import { createTopics, runAll, type JsonValue, type TopicHandler } from './topics.js';
 
 export type { RejoinReason } from './node-bus.js';
-export type { JsonValue } from './topics.js';
 
 /** This node among the nodes of the deployment: who lives, and how to tell them. */
 export type Cluster = {

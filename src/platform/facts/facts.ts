@@ -10,7 +10,7 @@ export type Facts<Map extends Record<string, unknown>> = {
 };
 
 export function createFacts<Map extends Record<string, unknown>>(logger: Logger): Facts<Map> {
-  const listeners = new globalThis.Map<string, ((fact: never) => void | Promise<void>)[]>();
+  const listeners = new globalThis.Map<string, ((fact: unknown) => void | Promise<void>)[]>();
   const failed = (name: string, error: unknown): void =>
     logger.error('a listener failed', { fact: name, error });
 
@@ -18,7 +18,7 @@ export function createFacts<Map extends Record<string, unknown>>(logger: Logger)
     publish: (name, fact) => {
       for (const listener of listeners.get(name) ?? []) {
         try {
-          const pending = listener(fact as never);
+          const pending = listener(fact);
           if (pending instanceof Promise) pending.catch((error: unknown) => failed(name, error));
         } catch (error) {
           failed(name, error);
@@ -27,7 +27,7 @@ export function createFacts<Map extends Record<string, unknown>>(logger: Logger)
     },
     on: (name, listener) => {
       const list = listeners.get(name) ?? [];
-      list.push(listener as (fact: never) => void | Promise<void>);
+      list.push(listener as (fact: unknown) => void | Promise<void>);
       listeners.set(name, list);
     },
   };

@@ -26,8 +26,8 @@ export function errorHandler({
     const error = fromParser(cause) ?? toAppError(cause);
     const { requestId } = contextOf(request).origin;
     if (error.status >= 500) {
-      const log = error.code === 'INTERNAL' ? logger.error : logger.warn;
-      log('a request failed', {
+      const level = error.code === 'INTERNAL' ? 'error' : 'warn';
+      logger[level]('a request failed', {
         requestId,
         method: request.method,
         code: error.code,

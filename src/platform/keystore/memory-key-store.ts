@@ -4,7 +4,7 @@ import { AppError } from '../errors/app-error.js';
 import type { KeyStore } from './key-store.js';
 import { memoryBus } from './memory-bus.js';
 import { Bucket, Count, LeaseSet, MemoryTable, Text } from './memory-table.js';
-import { longestBucketMs } from './redis-scripts.js';
+import { bucketTolerance, longestBucketMs } from './redis-scripts.js';
 
 /**
  * The key store in this process's memory, for a deployment of one process. Its state goes with the process.
@@ -144,11 +144,11 @@ function takeFrom(
     found === undefined
       ? capacity
       : Math.min(capacity, found.level + Math.max(0, now - found.takenAt) * perMs);
-  if (level < tokens) {
-    const retryMs = Math.min(longestBucketMs, Math.ceil((tokens - level) / perMs));
+  if (level < tokens - bucketTolerance) {
+    const retryMs = Math.min(longestBucketMs, Math.ceil((tokens - level) / perMs - bucketTolerance));
     return { allowed: false, remaining: Math.floor(level), retryMs };
   }
-  const left = level - tokens;
+  const left = Math.max(0, level - tokens);
   // A full bucket is like none: it may be forgotten once it has refilled.
   const endsAt = now + Math.max(1, Math.min(longestBucketMs, Math.ceil((capacity - left) / perMs)));
   if (found === undefined) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../logging/logger.js';
 import { createConnections, type RedisClient, type RedisConnections } from '../redis/connect.js';
+import { createDeadlines } from '../redis/deadlines.js';
 import { linkTo } from '../redis/link.js';
 import { unavailable, within } from '../redis/redis-errors.js';
 import type { RedisConfig } from '../redis/redis-url.js';
@@ -14,7 +15,10 @@ export type RedisKeyStoreOptions = {
   /** Put before each key and channel as it is. */
   keyPrefix: string;
   logger: Logger;
-  /** No method takes longer than this to answer or to fail. */
+  /**
+   * How long a command may take to answer or to fail; an outage that lasts longer makes commands fail at once. Twice
+   * this at worst, when the connection comes back and then stalls.
+   */
   commandTimeoutMs?: number;
   /** How long to wait for Redis at the start. */
   startTimeoutMs?: number;
@@ -42,10 +46,11 @@ export async function openRedisKeyStore(options: RedisKeyStoreOptions): Promise<
   const prefixed = (key: string): string => keyPrefix + key;
 
   // ioredis starts the clock of a batched command when the batch before it is done: hence a clock of our own.
+  const deadlines = createDeadlines({ limitMs: commandTimeoutMs, what: 'Redis' });
   const run = async <T>(command: () => Promise<T>): Promise<T> => {
     try {
       if (!link.isReady()) await link.whenReady();
-      return await within(command(), commandTimeoutMs, 'Redis');
+      return await deadlines.bound(command());
     } catch (error) {
       throw unavailable(error);
     }
@@ -71,7 +76,11 @@ export async function openRedisKeyStore(options: RedisKeyStoreOptions): Promise<
     ...counters(door),
     ...leases(door),
     ...publishing(door),
-    subscribe: (channel, listener) => run(() => subscriber.subscribe(prefixed(channel), listener)),
+    // Bounded by the subscriber itself, which must take the listener away again when it gives up.
+    subscribe: (channel, listener) =>
+      subscriber.subscribe(prefixed(channel), listener).catch((error: unknown) => {
+        throw unavailable(error);
+      }),
     close: async () => {
       link.close();
       subscriber.close();

@@ -12,6 +12,9 @@ export const leaseSetKeptMs = 86_400_000;
 /** The longest wait and the longest life of a bucket; reached only where the refill is next to nothing. */
 export const longestBucketMs = 86_400_000;
 
+/** Parts of a token, and of a millisecond, that are errors of the arithmetic and not a shortage. */
+export const bucketTolerance = 0.000001;
+
 /** `expected` and `next` with flags, because Lua has no null among strings; ttl 0 = for ever. Answers 1 or 0. */
 export const compareAndSetLua = `
 local hasExpected, expected, hasNext, nextValue, ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -49,10 +52,10 @@ local capacity, perMs, wanted = tonumber(ARGV[1]), ARGV[2] / 60000, tonumber(ARG
 local bucket = redis.call('HMGET', KEYS[1], 'level', 'at')
 local level, at = tonumber(bucket[1] or capacity), tonumber(bucket[2] or now)
 level = math.min(capacity, level + math.max(0, now - at) * perMs)
-if level < wanted then
-  return { 0, math.floor(level), math.min(${longestBucketMs}, math.ceil((wanted - level) / perMs)) }
+if level < wanted - ${bucketTolerance} then
+  return { 0, math.floor(level), math.min(${longestBucketMs}, math.ceil((wanted - level) / perMs - ${bucketTolerance})) }
 end
-level = level - wanted
+level = math.max(0, level - wanted)
 redis.call('HSET', KEYS[1], 'level', level, 'at', now)
 redis.call('PEXPIRE', KEYS[1], math.max(1, math.min(${longestBucketMs}, math.ceil((capacity - level) / perMs))))
 return { 1, math.floor(level), 0 }`;

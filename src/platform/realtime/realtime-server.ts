@@ -1,8 +1,10 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import { Server } from 'socket.io';
 import { AppError } from '../errors/app-error.js';
+import type { Logger } from '../logging/logger.js';
 import type { OriginPolicy } from '../http/origins.js';
 import type { Emitter } from './emitter.js';
+import { batchWrites, type EngineConnection } from './write-batching.js';
 import type { ParleySocket } from './socket-registry.js';
 
 export type RealtimeSettings = {
@@ -16,6 +18,7 @@ type Deps = {
   http: HttpServer;
   origins: OriginPolicy;
   settings: RealtimeSettings;
+  logger: Logger;
   /** The Redis adapter's constructor where several processes run; absent: this process's own rooms. */
   adapter?: Parameters<Server['adapter']>[0];
 };
@@ -29,12 +32,15 @@ export type RealtimeServer = {
   close(): void;
 };
 
+type CountedConnection = {
+  readonly request: IncomingMessage;
+  once(event: 'close', listener: () => void): void;
+};
+
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
-/** A reader that takes no more than this is cut; it syncs when it comes back. */
-const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 
 /** Socket.IO beside Express on one HTTP server. Its only home, with the registry and the event door. */
-export function createRealtimeServer({ http, origins, settings, adapter }: Deps): RealtimeServer {
+export function createRealtimeServer({ http, origins, settings, adapter, logger }: Deps): RealtimeServer {
   const perIp = new Map<string, number>();
   const io = new Server(http, {
     serveClient: false,
@@ -51,30 +57,25 @@ export function createRealtimeServer({ http, origins, settings, adapter }: Deps)
     ...(adapter === undefined ? {} : { adapter }),
   });
 
-  io.engine.on(
-    'connection',
-    (connection: {
-      request: IncomingMessage;
-      close(discard: boolean): void;
-      once: (e: string, f: () => void) => void;
-    }) => {
-      const ip = clientIp(connection.request, settings.trustProxyHops);
-      const count = (perIp.get(ip) ?? 0) + 1;
-      perIp.set(ip, count);
-      connection.once('close', () => {
-        const left = (perIp.get(ip) ?? 1) - 1;
-        if (left === 0) perIp.delete(ip);
-        else perIp.set(ip, left);
-      });
-    },
-  );
+  const batched = batchWrites(logger);
+  io.engine.on('connection', (connection: EngineConnection & CountedConnection) => {
+    batched(connection);
+    const ip = clientIp(connection.request, settings.trustProxyHops);
+    perIp.set(ip, (perIp.get(ip) ?? 0) + 1);
+    connection.once('close', () => {
+      const left = (perIp.get(ip) ?? 1) - 1;
+      if (left === 0) perIp.delete(ip);
+      else perIp.set(ip, left);
+    });
+  });
 
   const emitter: Emitter = {
     emit: (rooms, event, payload, options = {}) => {
       // Socket.IO takes an empty list of rooms for "everybody".
       if (rooms.length === 0) return;
       const target = io.to(rooms as string | string[]);
-      (options.except == null ? target : target.except(options.except)).emit(event, payload);
+      const { except } = options;
+      (typeof except === 'string' ? target.except(except) : target).emit(event, payload);
     },
   };
 

@@ -12,7 +12,7 @@ export type RedisClient = Redis | Cluster;
  *   connections alone, so their rejections are marked as handled: an outage must not end the process.
  * - `queue`: for BullMQ, whose blocking commands may wait as long as they like.
  */
-export type RedisUse = 'commands' | 'publisher' | 'subscriber' | 'queue';
+type RedisUse = 'commands' | 'publisher' | 'subscriber' | 'queue';
 
 export type RedisConnections = {
   readonly kind: RedisTarget['kind'];
@@ -93,7 +93,7 @@ function optionsFor(use: RedisUse, commandTimeoutMs: number): Options {
     connectTimeout: 5_000,
     keepAlive: 5_000,
     // How long the process may be kept alive by a connection that the server does not close.
-    disconnectTimeout: 500,
+    disconnectTimeout: 200,
   };
   if (use === 'queue' || use === 'subscriber') return { ...common, maxRetriesPerRequest: null };
   return {

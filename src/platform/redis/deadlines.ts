@@ -2,33 +2,45 @@
 export type Deadlines = {
   /** The promise's result, or a rejection when the time is over. What the promise does later is ignored. */
   bound: <T>(promise: Promise<T>) => Promise<T>;
-  close: () => void;
 };
 
 type Waiting = { until: number; reject: (error: Error) => void };
 
-/** Rejects after `limitMs`, late by `stepMs` at most. `what` names who did not answer. */
+/** Rejects after `limitMs`, late by a tenth of it at most. `what` names who did not answer. */
 export function createDeadlines({ limitMs, what }: { limitMs: number; what: string }): Deadlines {
-  const stepMs = Math.min(100, limitMs / 10);
+  const stepMs = limitMs / 10;
   // In order of their ends, because all have the same time: a look at the first is enough.
   const waiting = new Set<Waiting>();
-  let now = performance.now();
-  let ticker: NodeJS.Timeout | undefined;
+  let ticker: NodeJS.Timeout | null = null;
+  let tickedAt = 0;
 
+  const stop = (): void => {
+    if (ticker !== null) clearInterval(ticker);
+    ticker = null;
+  };
   const tick = (): void => {
-    now = performance.now();
+    const now = performance.now();
+    // This process stood still, and the answers may lie unread in its socket: they are read before the next tick.
+    const stoodStill = now - tickedAt > 3 * stepMs;
+    tickedAt = now;
+    if (waiting.size === 0) stop();
+    if (stoodStill) return;
     for (const one of waiting) {
       if (one.until > now) return;
       waiting.delete(one);
       one.reject(new Error(`${what} did not answer within ${limitMs} ms`));
     }
   };
+  const start = (): void => {
+    tickedAt = performance.now();
+    ticker = setInterval(tick, stepMs).unref();
+  };
 
   return {
     bound: (promise) =>
       new Promise((resolve, reject) => {
-        ticker ??= setInterval(tick, stepMs);
-        const one: Waiting = { until: now + limitMs + stepMs, reject };
+        if (ticker === null) start();
+        const one: Waiting = { until: performance.now() + limitMs, reject };
         waiting.add(one);
         promise.then(
           (value) => {
@@ -41,8 +53,5 @@ export function createDeadlines({ limitMs, what }: { limitMs: number; what: stri
           },
         );
       }),
-    close: () => {
-      clearInterval(ticker);
-    },
   };
 }

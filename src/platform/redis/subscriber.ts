@@ -3,7 +3,7 @@ import type { Logger } from '../logging/logger.js';
 import { reconnectDelay } from './connect.js';
 import { bareError, within } from './redis-errors.js';
 
-export type Listener = (message: string) => void;
+type Listener = (message: string) => void;
 
 export type Subscriber = {
   /** Resolves when the server has confirmed the subscription; rejects when it does not within `timeoutMs`. */
@@ -68,6 +68,12 @@ export function createSubscriber({ open, logger, timeoutMs }: Deps): Subscriber 
     if (unwanted.length > 0) await client.unsubscribe(...unwanted);
   };
 
+  const inForce = async (channel: string): Promise<void> => {
+    const client = await connection();
+    // Who waited too long has given up. Subscribing twice does no harm, and the answer proves that it is in force.
+    if (channels.has(channel)) await client.subscribe(channel);
+  };
+
   /** The connection in force, or the next one. */
   const connection = async (): Promise<Redis> => {
     if (closed) throw new Error('The connection to Redis was closed');
@@ -75,7 +81,7 @@ export function createSubscriber({ open, logger, timeoutMs }: Deps): Subscriber 
     let wake: (client: Redis) => void = () => undefined;
     const next = new Promise<Redis>((resolve) => (wake = resolve));
     waiters.add(wake);
-    return within(next, timeoutMs, 'Redis').finally(() => waiters.delete(wake));
+    return next;
   };
 
   const remove = async (channel: string, listener: Listener): Promise<void> => {
@@ -102,8 +108,7 @@ export function createSubscriber({ open, logger, timeoutMs }: Deps): Subscriber 
       const listeners = channels.get(channel) ?? new Set();
       channels.set(channel, listeners.add(own));
       try {
-        const client = await connection();
-        await client.subscribe(channel);
+        await within(inForce(channel), timeoutMs, 'Redis');
       } catch (error) {
         await remove(channel, own);
         throw error;

@@ -21,11 +21,9 @@ type CrossCheck<T> = (input: T) => FieldProblem | null;
  * reaches a service (no mass assignment).
  */
 export function input<T extends object>(rules: Rules<T>, across?: CrossCheck<T>): InputSchema<T> {
-  const fields = Object.entries(rules) as [string, Rule<unknown>][];
-  const explainer = checkSchema(
-    Object.fromEntries(fields.map(([name, rule]) => [name, rule.check])) as Schema,
-    ['body'],
-  );
+  const fields = Object.entries<Rule<unknown>>(rules);
+  const checks: Schema = Object.fromEntries(fields.map(([name, rule]) => [name, rule.check]));
+  const explainer = checkSchema(checks, ['body']);
 
   const fieldsOf = (raw: unknown): T | undefined => {
     const source = record(raw);

@@ -1,0 +1,14 @@
+/** Runs `work` on each item, at most `atOnce` at a time; results in the order of the items. The first failure ends it. */
+export async function inParallel<T, R>(
+  atOnce: number,
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  const queue = items.entries();
+  const worker = async (): Promise<void> => {
+    for (const [index, item] of queue) results[index] = await work(item, index);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  return results;
+}
