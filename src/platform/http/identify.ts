@@ -81,7 +81,7 @@ export function bearerToken(header: string | undefined): string | null {
 }
 
 /** Throws CSRF_REJECTED. No header at all is no browser's request (curl, Postman) and passes. */
-export function assertSameSite(request: Request, origins: OriginPolicy): void {
+function assertSameSite(request: Request, origins: OriginPolicy): void {
   if (SAFE_METHODS.has(request.method)) return;
   const { origin, referer, host } = request.headers;
   const site = request.headers['sec-fetch-site'];

@@ -65,7 +65,7 @@ function within(text: string, min: number, max: number): boolean {
 }
 
 /** What is stored: NULs gone (no database or C string may stumble), lone surrogates made whole, else as typed. */
-export function cleanText(text: string): string {
+function cleanText(text: string): string {
   const whole = text.isWellFormed() ? text : text.toWellFormed();
   return whole.includes('\0') ? whole.replaceAll('\0', '') : whole;
 }

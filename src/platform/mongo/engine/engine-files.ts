@@ -45,7 +45,7 @@ export async function prepareEngineFiles(dataDir: string): Promise<EngineFiles> 
 }
 
 /** Pure but for the user's id: the first folder whose sockets have a path short enough. */
-export function chooseSocketDir(dataDir: string, temporary: string = tmpdir()): string {
+function chooseSocketDir(dataDir: string, temporary: string = tmpdir()): string {
   const digest = createHash('sha256').update(dataDir).digest('hex').slice(0, 16);
   const name = `parley-${userInfo().uid}-${digest}`;
   const places = [join(dataDir, 'run'), join(temporary, name), join('/tmp', name)];

@@ -29,7 +29,7 @@ export type EngineProcessOptions = Readonly<{
 }>;
 
 /** The engine's process ended instead of opening. The message is for the person who starts the server. */
-export class EngineStartFailed extends Error {}
+class EngineStartFailed extends Error {}
 
 /** The exit code by which the process says that another one has the data folder open. */
 const EXIT_BUSY = 75;
