@@ -1,5 +1,14 @@
 // Compiles src and tools to dist. `--if-needed`: only when a source is newer than the last build.
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -19,7 +28,8 @@ function* filesUnder(path) {
 export function isStale() {
   if (!existsSync(stamp)) return true;
   const built = statSync(stamp).mtimeMs;
-  for (const source of sources) for (const file of filesUnder(join(root, source))) if (statSync(file).mtimeMs > built) return true;
+  for (const source of sources)
+    for (const file of filesUnder(join(root, source))) if (statSync(file).mtimeMs > built) return true;
   return false;
 }
 
@@ -27,7 +37,9 @@ export function isStale() {
 export async function build() {
   const started = Date.now();
   const { transform } = await import('@swc/core').catch(() => {
-    console.error('Parley is not built, and its compiler is not installed.\nFix: npm ci --include=dev && npm run build');
+    console.error(
+      'Parley is not built, and its compiler is not installed.\nFix: npm ci --include=dev && npm run build',
+    );
     process.exit(1);
   });
   rmSync(join(root, 'dist'), { recursive: true, force: true });

@@ -29,7 +29,9 @@ let failed = 1;
 try {
   const result = JSON.parse(readFileSync(report, 'utf8'));
   // A test file that could not even run has no failed test of its own.
-  const broken = result.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
+  const broken = result.testResults.filter(
+    (file) => file.status === 'failed' && file.assertionResults.length === 0,
+  ).length;
   failed = result.numFailedTests + broken;
   console.log(`${result.numPassedTests} passed, ${failed} failed`);
 } catch (error) {

@@ -13,7 +13,9 @@ const floors = {
   jsonwebtoken: '9.0.3',
 };
 
-const lock = JSON.parse(readFileSync(fileURLToPath(new URL('../package-lock.json', import.meta.url)), 'utf8'));
+const lock = JSON.parse(
+  readFileSync(fileURLToPath(new URL('../package-lock.json', import.meta.url)), 'utf8'),
+);
 const parts = (version) => version.split('-')[0].split('.').map(Number);
 const older = (a, b) => {
   const [x, y] = [parts(a), parts(b)];

@@ -55,7 +55,11 @@ schema.index(
 );
 schema.index({ sender: 1, chat: 1 });
 schema.index({ 'content.text': 'text' }, { name: 'content_text' });
-schema.index({ expiresAt: 1 }, { expireAfterSeconds: 0 });
+// Partial, so that a message without an end costs this index nothing.
+schema.index(
+  { expiresAt: 1 },
+  { expireAfterSeconds: 0, partialFilterExpression: { expiresAt: { $type: 'date' } } },
+);
 
 type WriteError = { index: number; code: number; errmsg?: string; keyPattern?: Record<string, unknown> };
 

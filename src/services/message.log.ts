@@ -16,7 +16,8 @@ import type { Id } from '../models/ids.js';
  *  3. `clientMessageId` is stored once per chat and sender, by unique index; a repetition answers the first message.
  *  4. Messages are handed to `onStored` in seq order, synchronously, after the journaled write.
  *
- * Batching is self-clocking: no timer. At most two rounds of inserts are under way; what arrives meanwhile is the next.
+ * Batching is self-clocking: no timer. One round of inserts is under way (two under pressure); what arrives
+ * meanwhile is the next.
  */
 export type MessageLog<C> = {
   /** Stores a message as the chat's next. Rejects UNAVAILABLE when the database does not take it; it may be sent again. */
@@ -61,7 +62,8 @@ type Deps<C> = {
   onStored: (message: MessageDoc, context: C) => void;
 };
 
-const ROUNDS_IN_FLIGHT = 2;
+/** A second round of inserts is begun beside the first only when so many chats wait: larger batches cost less each. */
+const SECOND_ROUND_FROM = 256;
 const DOCUMENTS_PER_INSERT = 400;
 const FEW_LANES = 4;
 const LONG_QUEUE = 8;
@@ -99,13 +101,17 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
     }
   }
 
+  function due(): boolean {
+    return rounds === 0 ? ready.size > 0 : rounds === 1 && ready.size >= SECOND_ROUND_FROM;
+  }
+
   /** After this turn's arrivals, so that one turn's messages share an insert. */
   function schedule(): void {
-    if (scheduled || rounds >= ROUNDS_IN_FLIGHT || ready.size === 0) return;
+    if (scheduled || !due()) return;
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
-      if (ready.size > 0 && rounds < ROUNDS_IN_FLIGHT) void runRound();
+      if (due()) void runRound();
     });
   }
 

@@ -8,6 +8,7 @@ import type {
 } from '../contract/inputs.js';
 import type { MessageView, PublicUser, ReadMark, ReplyView } from '../contract/views.js';
 import type { Clock } from '../platform/clock/clock.js';
+import { shareJson } from '../platform/realtime/packets.js';
 import { invalid, notFound } from '../platform/errors/app-error.js';
 import { newId, toId, type Id } from '../models/ids.js';
 import type { MemberModel } from '../models/member.model.js';
@@ -73,7 +74,8 @@ type Deps = {
 /** What the log does with each newly stored message: present it once, tell it once, in seq order. */
 export function announceStored(facts: ParleyFacts) {
   return (message: MessageDoc, context: SendContext): void => {
-    const view = presentMessage(message, context);
+    // Its acknowledgement and the others' event are one text.
+    const view = shareJson(presentMessage(message, context));
     context.view = view;
     facts.publish('message.created', { chatId: view.chat, message: view, socketId: context.socketId });
   };

@@ -19,32 +19,33 @@ export type Account = { id: string; username: string; token: string };
 const AT_ONCE = 4;
 
 /**
- * Signs everybody in, and registers those who are new, in the order given.
+ * Signs everybody in, and registers those who are new; answers in the order given.
  *
  * A server allows few failed sign-ins per address, so nobody tries a name to find out whether it exists: those who are
- * in already look the next one up. Only the first one has nobody to ask, and tries.
+ * in already (`known` from before) look the next one up. Only the very first has nobody to ask, and tries.
  */
 export async function openAccounts(
   rests: readonly Rest[],
   people: readonly Person[],
-  addresses: Addresses,
+  { addresses, known = [] }: { addresses: Addresses; known?: readonly Account[] },
 ): Promise<Account[]> {
-  const restOf = (index: number): Rest => rests[index % rests.length] as Rest;
-  const signedIn: Account[] = [];
+  const signedIn: Account[] = [...known];
 
   async function enter(person: Person, index: number): Promise<Account> {
     const asker = signedIn[index % Math.max(1, signedIn.length)];
-    const door = { rest: restOf(index), from: addresses(index) };
-    const account = await open(door, person, asker);
+    const rest = rests[index % rests.length] as Rest;
+    const account = await open({ rest, from: addresses(known.length + index) }, person, asker);
     signedIn.push(account);
     return account;
   }
 
-  const [first, ...others] = people;
-  if (first === undefined) return [];
-  const opened = [await enter(first, 0)];
-  opened.push(...(await inParallel(AT_ONCE, others, (person, index) => enter(person, index + 1))));
-  return opened;
+  const alone = known.length === 0 ? people.slice(0, 1) : [];
+  const opened = await inParallel(1, alone, enter);
+  const others = people.slice(alone.length);
+  return [
+    ...opened,
+    ...(await inParallel(AT_ONCE, others, (person, index) => enter(person, alone.length + index))),
+  ];
 }
 
 /** Ends the sessions, so that a server's list of sessions does not grow by each run. */

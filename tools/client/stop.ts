@@ -1,5 +1,5 @@
 /** Exit codes of the tools, after sysexits.h, so that scripts can tell a wrong call from a wrong result. */
-export const exitCode = { ok: 0, failed: 1, usage: 64, unavailable: 69, tryLater: 75 } as const;
+export const exitCode = { ok: 0, failed: 1, usage: 64, unavailable: 69, tryLater: 75, config: 78 } as const;
 
 /** Ends a tool: the message is for a person and says what to do. */
 export class Stop extends Error {

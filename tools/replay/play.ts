@@ -42,7 +42,7 @@ export async function play(cues: readonly Cue[], deps: Deps): Promise<Played> {
   const cast = castOf(cues.flatMap((cue) => cue.nick ?? []));
   const people = [...cast.observers, cast.channel, ...cast.nicks.values()];
   tell(`Signing in ${people.length} people…`);
-  const accounts = await openAccounts(rests, people, addresses);
+  const accounts = await openAccounts(rests, people, { addresses });
   const accountOf = new Map(people.map((person, index) => [person, accounts[index] as Account]));
   const playerOf = (nick: string | null): Account | undefined =>
     accountOf.get(nick === null ? cast.channel : (cast.nicks.get(nick) ?? cast.channel));

@@ -34,31 +34,28 @@ type Deps<Table extends LimitTable> = {
 export function createLimits<Table extends LimitTable>(deps: Deps<Table>): Limits<keyof Table & string> {
   const { table, scale, keyStore, fallback, logger } = deps;
 
-  async function ask<T>(question: (store: KeyStore) => Promise<T>): Promise<T> {
-    try {
-      return await question(keyStore);
-    } catch (error) {
-      logger.debug('limits are counted by this process alone', { error });
-      return question(fallback);
-    }
-  }
-
-  /** Milliseconds to wait; 0 = there was enough. */
-  async function waitFor(row: LimitRow, storeKey: string, by: number): Promise<number> {
+  function waitIn(store: KeyStore, row: LimitRow, storeKey: string, by: number): Promise<number> {
     if ('burst' in row) {
       const bucket = { capacity: row.burst * scale, refillPerMinute: row.perMinute * scale, tokens: by };
-      const answer = await ask((store) => store.takeToken(storeKey, bucket));
-      return answer.allowed ? 0 : answer.retryMs;
+      return store.takeToken(storeKey, bucket).then((answer) => (answer.allowed ? 0 : answer.retryMs));
     }
-    const { count, resetMs } = await ask((store) => store.increment(storeKey, { windowMs: row.perMs, by }));
     const allowed = row.points * scale;
-    return count > allowed || (by === 0 && count >= allowed) ? resetMs : 0;
+    return store
+      .increment(storeKey, { windowMs: row.perMs, by })
+      .then(({ count, resetMs }) => (count > allowed || (by === 0 && count >= allowed) ? resetMs : 0));
   }
 
   async function check(name: string, subject: string, by: number): Promise<void> {
     const row = table[name];
     if (scale === 0 || row === undefined) return;
-    const waitMs = await waitFor(row, key.limit(name, subject), by);
+    const storeKey = key.limit(name, subject);
+    let waitMs: number;
+    try {
+      waitMs = await waitIn(keyStore, row, storeKey, by);
+    } catch (error) {
+      logger.debug('limits are counted by this process alone', { error });
+      waitMs = await waitIn(fallback, row, storeKey, by);
+    }
     if (waitMs > 0)
       throw new AppError('LIMITED', { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1_000)) });
   }
@@ -69,7 +66,9 @@ export function createLimits<Table extends LimitTable>(deps: Deps<Table>): Limit
     refund: async (name, subject) => {
       const row = table[name];
       if (scale === 0 || row === undefined || 'burst' in row) return;
-      await ask((store) => store.increment(key.limit(name, subject), { windowMs: row.perMs, by: -1 }));
+      await waitIn(keyStore, row, key.limit(name, subject), -1).catch(() =>
+        waitIn(fallback, row, key.limit(name, subject), -1),
+      );
     },
     count: (name, subject) =>
       check(name, subject, 1).catch((error: unknown) => {

@@ -94,6 +94,7 @@ export function admitSockets(io: Server, deps: Deps): void {
     const { ledger, welcome } = entry;
     const { actor } = socket.data;
     admitted.delete(socket);
+    forgetHandshake(socket);
     deps.registry.admit(socket, ledger, welcome);
     deps.door.attach(socket);
     socket.once('disconnect', (reason) => {
@@ -114,6 +115,12 @@ export function admitSockets(io: Server, deps: Deps): void {
     });
     deps.logger.debug('socket opened', { userId: actor.userId });
   });
+}
+
+/** The handshake's request and headers are needed no more, and are a good part of what an idle connection weighs. */
+function forgetHandshake(socket: ParleySocket): void {
+  (socket.conn as { request: unknown }).request = null;
+  (socket as { handshake: unknown }).handshake = {};
 }
 
 /** `auth: { token }`, else the Authorization header, else the access cookie. */

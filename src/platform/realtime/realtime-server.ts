@@ -4,6 +4,8 @@ import { AppError } from '../errors/app-error.js';
 import type { Logger } from '../logging/logger.js';
 import type { OriginPolicy } from '../http/origins.js';
 import type { Emitter } from './emitter.js';
+import { clusterEmitter, localEmitter } from './emitters.js';
+import { parser } from './packets.js';
 import { batchWrites, type EngineConnection } from './write-batching.js';
 import type { ParleySocket } from './socket-registry.js';
 
@@ -44,6 +46,7 @@ export function createRealtimeServer({ http, origins, settings, adapter, logger 
   const perIp = new Map<string, number>();
   const io = new Server(http, {
     serveClient: false,
+    parser,
     maxHttpBufferSize: MAX_PAYLOAD_BYTES,
     // A compressor costs 240 KB a connection once it is used.
     perMessageDeflate: false,
@@ -69,15 +72,7 @@ export function createRealtimeServer({ http, origins, settings, adapter, logger 
     });
   });
 
-  const emitter: Emitter = {
-    emit: (rooms, event, payload, options = {}) => {
-      // Socket.IO takes an empty list of rooms for "everybody".
-      if (rooms.length === 0) return;
-      const target = io.to(rooms as string | string[]);
-      const { except } = options;
-      (typeof except === 'string' ? target.except(except) : target).emit(event, payload);
-    },
-  };
+  const emitter = adapter === undefined ? localEmitter(io) : clusterEmitter(io);
 
   return {
     io,

@@ -25,7 +25,7 @@ const COUNT_FROM_PACKETS = 64;
  * Writes to each connection once per event-loop turn: what one turn sends to a socket (an acknowledgement and a message,
  * ten messages of a busy group) leaves in one system call, which is what sending costs most. Also cuts slow readers.
  *
- * Engine.IO flushes with each packet; this puts the flush off to the end of the turn, after all promises of the turn.
+ * Engine.IO flushes with each packet; this puts the flush off to the end of the turn, after all that arrived in it.
  */
 export function batchWrites(logger: Logger): (connection: EngineConnection) => void {
   const waiting = new Set<EngineConnection>();
@@ -49,7 +49,7 @@ export function batchWrites(logger: Logger): (connection: EngineConnection) => v
       if (this.writeBuffer.length % COUNT_FROM_PACKETS === 0) cutIfSlow(this);
       return;
     }
-    if (waiting.size === 0) process.nextTick(flushAll);
+    if (waiting.size === 0) setImmediate(flushAll);
     waiting.add(this);
   }
 
