@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '../platform/logging/logger.js';
 import type { Clock } from '../platform/clock/clock.js';
+import { within } from '../platform/clock/within.js';
 import { AppError } from '../platform/errors/app-error.js';
 import type { InsertOutcome, MessageDoc, MessageModel, Tail } from '../models/message.model.js';
 import type { Id } from '../models/ids.js';
@@ -12,7 +13,7 @@ import type { Id } from '../models/ids.js';
  *  1. seq is 1, 2, 3 … per chat without a gap. A number is taken by inserting a message that bears it; the unique
  *     indexes on (chat, seq) and (chat, rev) decide between writers, and the loser takes the next number.
  *  2. A message is visible only when all messages before it are. Of one chat a process has one insert under way at a
- *     time, and several messages of one chat travel in an *ordered* insert, so a failure stores nothing behind it.
+ *     time, and several messages of one chat travel in an *ordered* insert only: a failure stores nothing behind it.
  *  3. `clientMessageId` is stored once per chat and sender, by unique index; a repetition answers the first message.
  *  4. Messages are handed to `onStored` in seq order, synchronously, after the journaled write.
  *
@@ -22,8 +23,6 @@ import type { Id } from '../models/ids.js';
 export type MessageLog<C> = {
   /** Stores a message as the chat's next. Rejects UNAVAILABLE when the database does not take it; it may be sent again. */
   append(draft: Draft, context: C): Promise<Appended>;
-  /** Numbers another node has used, heard by broadcast: saves a lost race. A hint only. */
-  heard(chatId: string, tail: Tail): void;
   /** Waits until nothing is under way; new messages are refused. */
   close(): Promise<void>;
 };
@@ -49,10 +48,15 @@ type Lane<C> = {
   tail: Tail | null;
   queue: Waiting<C>[];
   busy: boolean;
+  /** When an insert of this chat last failed, in milliseconds. */
+  troubledAt: number;
 };
 
 /** A numbered message on its way into the database; `settled` once its sender has his answer or it is queued again. */
 type Item<C> = { lane: Lane<C>; waiting: Waiting<C>; document: MessageDoc; settled: boolean };
+
+/** One command: which chats, `each` how many of their messages at most. */
+type Insert<C> = { group: Lane<C>[]; ordered: boolean; each: number };
 
 type Deps<C> = {
   messages: Pick<MessageModel, 'insertBatch' | 'tail' | 'findByClientMessageId' | 'findById'>;
@@ -65,13 +69,15 @@ type Deps<C> = {
 /** A second round of inserts is begun beside the first only when so many chats wait: larger batches cost less each. */
 const SECOND_ROUND_FROM = 256;
 const DOCUMENTS_PER_INSERT = 400;
-const FEW_LANES = 4;
-const LONG_QUEUE = 8;
+const LONG_QUEUE = 4;
+const TROUBLE_MS = 2_000;
 /** A message loses a race to another node at most this often before its sender is told to try again. */
 const ATTEMPTS = 40;
 /** How long an insert of unknown fate is tried again before its sender is told UNAVAILABLE. */
-const PATIENCE_MS = 4_000;
+const PATIENCE_MS = 2_500;
 const PAUSE_MS = 100;
+/** A frozen database answers nothing; what it does with an abandoned command later, the next try finds out. */
+const ANSWER_MS = 3_000;
 const LANES_KEPT = 20_000;
 
 export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
@@ -86,7 +92,7 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
     const key = chat.toHexString();
     let lane = lanes.get(key);
     if (lane === undefined) {
-      lane = { chat, key, tail: null, queue: [], busy: false };
+      lane = { chat, key, tail: null, queue: [], busy: false, troubledAt: 0 };
       lanes.set(key, lane);
       forgetOldLanes();
     }
@@ -120,37 +126,45 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
     const taken = [...ready];
     ready.clear();
     for (const lane of taken) lane.busy = true;
-    await Promise.all(insertsOf(taken).map(({ group, ordered }) => runInsert(group, ordered)));
+    await Promise.all(insertsOf(taken).map(runInsert));
     rounds -= 1;
     schedule();
     if (rounds === 0 && ready.size === 0) for (const tell of idle.splice(0)) tell();
   }
 
   /**
-   * Most chats share unordered inserts, with one message each (invariant 2). A chat with a long queue, or one of few chats,
-   * has an ordered insert of its own: a command costs about as much as storing five messages.
+   * Calm chats travel together in one ordered insert, with all they have. After a failure nothing behind it is stored, so
+   * a chat that has just had one (a repetition, a race with another node) goes apart from them for a while: with one
+   * message in an unordered insert, where it holds up nobody, or in an ordered one of its own when its queue is long.
    */
-  function insertsOf(taken: Lane<C>[]): { group: Lane<C>[]; ordered: boolean }[] {
-    const long = taken.length <= FEW_LANES ? 2 : LONG_QUEUE;
-    const shared = taken.filter((lane) => lane.queue.length < long);
-    const inserts = taken
-      .filter((lane) => lane.queue.length >= long)
-      .map((lane) => ({ group: [lane], ordered: true }));
-    for (let i = 0; i < shared.length; i += DOCUMENTS_PER_INSERT) {
-      inserts.push({ group: shared.slice(i, i + DOCUMENTS_PER_INSERT), ordered: false });
-    }
-    return inserts;
+  function insertsOf(taken: Lane<C>[]): Insert<C>[] {
+    const since = deps.clock() - TROUBLE_MS;
+    const calm = taken.filter((lane) => lane.troubledAt < since);
+    const troubled = taken.filter((lane) => lane.troubledAt >= since);
+    const short = troubled.filter((lane) => lane.queue.length < LONG_QUEUE);
+    const long = troubled.filter((lane) => lane.queue.length >= LONG_QUEUE);
+    return [
+      ...chunks(calm, (lane) => lane.queue.length).map((group) => ({
+        group,
+        ordered: true,
+        each: DOCUMENTS_PER_INSERT,
+      })),
+      ...chunks(short, () => 1).map((group) => ({ group, ordered: false, each: 1 })),
+      ...long.map((lane) => ({ group: [lane], ordered: true, each: DOCUMENTS_PER_INSERT })),
+    ];
   }
 
-  async function runInsert(group: Lane<C>[], ordered: boolean): Promise<void> {
+  async function runInsert({ group, ordered, each }: Insert<C>): Promise<void> {
     const batch: Item<C>[] = [];
     try {
       const unknown = group.filter((lane) => lane.tail === null);
       if (unknown.length > 0) await Promise.all(unknown.map(learnTail));
-      for (const lane of group) number(lane, ordered ? DOCUMENTS_PER_INSERT : 1, batch);
-      const outcomes = await deps.messages.insertBatch(
-        batch.map((item) => item.document),
-        ordered,
+      for (const lane of group) number(lane, each, batch);
+      const outcomes = await inTime(
+        deps.messages.insertBatch(
+          batch.map((item) => item.document),
+          ordered,
+        ),
       );
       await applyOutcomes(batch, outcomes);
     } catch (error) {
@@ -161,7 +175,7 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
   }
 
   async function learnTail(lane: Lane<C>): Promise<void> {
-    lane.tail = await deps.messages.tail(lane.chat);
+    lane.tail = await inTime(deps.messages.tail(lane.chat));
   }
 
   /** Takes up to `take` messages off the lane and gives them the next numbers. */
@@ -182,10 +196,12 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
       if (outcome === 'stored') {
         stored(item, item.document);
       } else if (outcome === 'repeated') {
+        item.lane.troubledAt = deps.clock();
         repeated.push(item);
       } else {
         // Taken by another node, or not reached behind a failure: the tail is in doubt only in the first case.
         if (outcome === 'taken') {
+          item.lane.troubledAt = deps.clock();
           item.lane.tail = null;
           item.waiting.attempts += 1;
         }
@@ -224,10 +240,11 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
   /** The message is stored already: by an earlier try of this very insert (same _id), or by an earlier send. */
   async function answerRepeated(item: Item<C>): Promise<void> {
     const { _id, chat, sender, clientMessageId } = item.waiting.draft;
-    const first =
+    const first = await inTime(
       clientMessageId === undefined
-        ? await deps.messages.findById(_id.toHexString())
-        : await deps.messages.findByClientMessageId({ chat, sender, clientMessageId });
+        ? deps.messages.findById(_id.toHexString())
+        : deps.messages.findByClientMessageId({ chat, sender, clientMessageId }),
+    );
     if (first === null) {
       refused(item, new AppError('UNAVAILABLE'));
     } else if (first._id.equals(_id)) {
@@ -276,16 +293,28 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
         schedule();
       }),
 
-    heard: (chatId, tail) => {
-      const lane = lanes.get(chatId);
-      if (lane?.tail && !lane.busy && tail.rev > lane.tail.rev) {
-        lane.tail = { seq: Math.max(tail.seq, lane.tail.seq), rev: tail.rev };
-      }
-    },
-
     close: async () => {
       closing = true;
       if (rounds > 0 || ready.size > 0) await new Promise<void>((resolve) => idle.push(resolve));
     },
   };
+}
+
+function inTime<T>(asked: Promise<T>): Promise<T> {
+  return within(asked, ANSWER_MS, 'The database');
+}
+
+/** Splits the lanes so that each group has about DOCUMENTS_PER_INSERT messages at most. */
+function chunks<L>(lanes: readonly L[], sizeOf: (lane: L) => number): L[][] {
+  const groups: L[][] = [];
+  let room = 0;
+  for (const lane of lanes) {
+    if (room <= 0) {
+      groups.push([]);
+      room = DOCUMENTS_PER_INSERT;
+    }
+    groups[groups.length - 1]?.push(lane);
+    room -= sizeOf(lane);
+  }
+  return groups;
 }

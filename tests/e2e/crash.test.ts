@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { ChatView, MessageView } from '../../src/contract/views.js';
 import { buildIfNeeded, deploy, type Deployment } from '../support/process.js';
 import { scene, type Ear, type Person } from '../support/scene.js';
 import { eventually } from '../support/eventually.js';
+
+/** Several whole processes start and end in each test; a busy machine takes its time. */
+jest.setTimeout(120_000);
 
 let here: Deployment;
 
@@ -81,7 +84,7 @@ describe('kill -9 of the server', () => {
     const sends = Array.from({ length: 90 }, async (_, index) => {
       const ear = ears[index % 2];
       const content = `burst ${index}`;
-      const answer = await ear?.socket
+      const answer: unknown = await ear?.socket
         .timeout(5_000)
         .emitWithAck('message:send', { chatId: chat._id, content, clientMessageId: randomUUID() })
         .catch(() => null);

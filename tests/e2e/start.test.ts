@@ -3,12 +3,15 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { once } from 'node:events';
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { ChatView, MessageView } from '../../src/contract/views.js';
 import { isAlive } from '../../src/platform/mongo/engine/start-lock.js';
-import { buildIfNeeded, deploy, type Deployment } from '../support/process.js';
+import { buildIfNeeded, deploy, freePort, type Deployment } from '../support/process.js';
 import { scene } from '../support/scene.js';
 import { beginRequest } from '../support/slow-request.js';
+
+/** Several whole processes start and end in each test; a busy machine takes its time. */
+jest.setTimeout(120_000);
 
 let here: Deployment;
 
@@ -124,7 +127,7 @@ describe('the end', () => {
 
 describe('what keeps it from starting', () => {
   test('a port that is taken: says which, and what to do', async () => {
-    const other = createServer().listen(0, '127.0.0.1');
+    const other = createServer().listen(await freePort(), '127.0.0.1');
     await once(other, 'listening');
     const taken = String((other.address() as { port: number }).port);
     const server = await here.start({ PORT: taken });

@@ -250,7 +250,7 @@ describe('text is kept as it was typed', () => {
       '<script>alert(1)</script> &amp; "quotes" \'too\'',
       '{{constructor}} ${7*7} %s',
       '\ufeffbom',
-      '\u2028\u2029',
+      'a\u2028b\u2029',
     ],
     ...['𝟘'.repeat(5_000), 'x'.repeat(5_000), '👋🏽'.repeat(2_500)],
   ])('%#', async (text) => {

@@ -79,7 +79,7 @@ export function connect(url: string, options: Parameters<typeof io>[1] = {}): Pr
           reject(
             new Error(`${event} was not heard; heard: ${heard.map((h) => h.event).join(', ') || 'nothing'}`),
           );
-        }, timeoutMs);
+        }, timeoutMs).unref();
         const look = (): void => {
           const found = heard.find((h) => h.event === event && !taken.has(h) && fits(h.payload as never));
           if (found === undefined) return;

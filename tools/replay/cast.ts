@@ -6,8 +6,8 @@ const USERNAME = /^[A-Za-z0-9_.-]{3,30}$/;
 const NAME_LENGTH = 50;
 const STEM_LENGTH = 21;
 
-export const CHANNEL = 'channel';
-export const OBSERVERS = ['watcher-1', 'watcher-2', 'watcher-3'] as const;
+const CHANNEL = 'channel';
+const OBSERVERS = ['watcher-1', 'watcher-2', 'watcher-3'] as const;
 
 /**
  * Who plays in a replay: the observers, the channel, and each nick under a username that is always the same for that

@@ -34,7 +34,7 @@ export function parseLog(bytes: Uint8Array): IrcLog {
   const lines = pieces.map((piece, number) => {
     const utf8 = decodeUtf8(piece);
     if (utf8 === null) otherEncoding.push(number);
-    return parseLine(utf8 ?? new TextDecoder('windows-1252').decode(piece));
+    return parseLine(utf8 ?? decodeWindows1252(piece));
   });
   return { lines, closed, otherEncoding };
 }
@@ -98,4 +98,12 @@ function decodeUtf8(bytes: Uint8Array): string | null {
   } catch {
     return null;
   }
+}
+
+/** 0x80 to 0x9f, where windows-1252 differs from Latin-1. (Node 20's own decoder takes one for the other.) */
+const C1 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ';
+
+function decodeWindows1252(bytes: Uint8Array): string {
+  const latin1 = Buffer.from(bytes).toString('latin1');
+  return latin1.replace(/[\u0080-\u009f]/g, (character) => C1.charAt(character.charCodeAt(0) - 0x80));
 }

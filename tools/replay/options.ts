@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { exitCode, Stop } from '../client/stop.js';
 
-export const DEFAULT_URL = 'http://127.0.0.1:3001';
+const DEFAULT_URL = 'http://127.0.0.1:3001';
 
 export const USAGE = `Replays an IRC log as a chat: a user per nick, one group, everybody on a socket of his own, three observers.
 

@@ -64,7 +64,7 @@ export async function story(): Promise<Plot[]> {
 }
 
 /** Always the same UUID for the same line, so that planting it again plants nothing: version 5 in all but its hash. */
-export function lineId(chat: string, line: number): string {
+function lineId(chat: string, line: number): string {
   const hex = createHash('sha256').update(`parley seed: ${chat}: ${line}`).digest('hex');
   return [
     hex.slice(0, 8),

@@ -37,13 +37,35 @@ export function createHttpApp(deps: Deps): Express {
   app.use(requestId());
   app.use(accessLog(deps.logger));
   app.use(helmet({ crossOriginResourcePolicy: { policy: 'same-origin' } }));
-  app.use(cors(corsOptions(deps.origins)));
-  app.use(compression({ threshold: COMPRESS_FROM_BYTES }));
+  app.use(crossOrigin(deps.origins));
+  app.use(compressed());
   app.use(deps.open);
   app.use('/api', deps.identify, deps.limit, express.json({ limit: JSON_LIMIT, strict: false }), deps.api);
   app.use(nothingHere());
   app.use(errorHandler(deps));
   return app;
+}
+
+/** Only a browser on another page sends Origin; everybody else need not pay for CORS. */
+function crossOrigin(origins: OriginPolicy): RequestHandler {
+  const handle = cors(corsOptions(origins));
+  return (request, response, next) => {
+    if (request.headers.origin !== undefined) {
+      handle(request, response, next);
+      return;
+    }
+    response.vary('Origin');
+    next();
+  };
+}
+
+/** What is worth compressing is read: lists, histories, documents. */
+function compressed(): RequestHandler {
+  const handle = compression({ threshold: COMPRESS_FROM_BYTES });
+  return (request, response, next) => {
+    if (request.method === 'GET') handle(request, response, next);
+    else next();
+  };
 }
 
 function corsOptions(origins: OriginPolicy): cors.CorsOptionsDelegate {

@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../logging/logger.js';
 import { reconnectDelay } from './connect.js';
-import { bareError, within } from './redis-errors.js';
+import { within } from '../clock/within.js';
+import { bareError } from './redis-errors.js';
 
 type Listener = (message: string) => void;
 
