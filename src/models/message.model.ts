@@ -113,6 +113,26 @@ export function createMessageModel(connection: Connection) {
       return { seq: bySeq?.seq ?? 0, rev: byRev?.rev ?? 0 };
     },
 
+    /** `tail` of many chats in two commands, by chat id; chats without messages are left out. One index key read per chat. */
+    tails: async (chats: readonly Id[]): Promise<Map<string, Tail>> => {
+      const newest = (field: 'seq' | 'rev') =>
+        model.collection
+          .aggregate<{ _id: Id; newest: number }>([
+            { $match: { chat: { $in: chats } } },
+            { $sort: { chat: -1, [field]: -1 } },
+            { $group: { _id: '$chat', newest: { $first: `$${field}` } } },
+          ])
+          .toArray();
+      const [bySeq, byRev] = await Promise.all([newest('seq'), newest('rev')]);
+      const revs = new Map(byRev.map((entry) => [entry._id.toHexString(), entry.newest]));
+      return new Map(
+        bySeq.map(({ _id, newest: seq }) => [
+          _id.toHexString(),
+          { seq, rev: revs.get(_id.toHexString()) ?? seq },
+        ]),
+      );
+    },
+
     /** Up to `limit` messages with seq below `seq`, newest first: one index scan however long the history. */
     before: (chat: Id, seq: number, limit: number): Promise<MessageDoc[]> =>
       find({ chat, seq: { $lt: seq } })

@@ -59,7 +59,7 @@ type Item<C> = { lane: Lane<C>; waiting: Waiting<C>; document: MessageDoc; settl
 type Insert<C> = { group: Lane<C>[]; ordered: boolean; each: number };
 
 type Deps<C> = {
-  messages: Pick<MessageModel, 'insertBatch' | 'tail' | 'findByClientMessageId' | 'findById'>;
+  messages: Pick<MessageModel, 'insertBatch' | 'tails' | 'findByClientMessageId' | 'findById'>;
   logger: Logger;
   clock: Clock;
   /** Called for each newly stored message, in seq order per chat. Must not throw. */
@@ -74,10 +74,10 @@ const TROUBLE_MS = 2_000;
 /** A message loses a race to another node at most this often before its sender is told to try again. */
 const ATTEMPTS = 40;
 /** How long an insert of unknown fate is tried again before its sender is told UNAVAILABLE. */
-const PATIENCE_MS = 2_500;
+const PATIENCE_MS = 4_000;
 const PAUSE_MS = 100;
 /** A frozen database answers nothing; what it does with an abandoned command later, the next try finds out. */
-const ANSWER_MS = 3_000;
+const ANSWER_MS = 1_500;
 const LANES_KEPT = 20_000;
 
 export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
@@ -158,7 +158,7 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
     const batch: Item<C>[] = [];
     try {
       const unknown = group.filter((lane) => lane.tail === null);
-      if (unknown.length > 0) await Promise.all(unknown.map(learnTail));
+      if (unknown.length > 0) await learnTails(unknown);
       for (const lane of group) number(lane, each, batch);
       const outcomes = await inTime(
         deps.messages.insertBatch(
@@ -174,8 +174,9 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
     }
   }
 
-  async function learnTail(lane: Lane<C>): Promise<void> {
-    lane.tail = await inTime(deps.messages.tail(lane.chat));
+  async function learnTails(unknown: Lane<C>[]): Promise<void> {
+    const tails = await inTime(deps.messages.tails(unknown.map((lane) => lane.chat)));
+    for (const lane of unknown) lane.tail = tails.get(lane.key) ?? { seq: 0, rev: 0 };
   }
 
   /** Takes up to `take` messages off the lane and gives them the next numbers. */

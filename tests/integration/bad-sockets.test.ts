@@ -224,8 +224,9 @@ describe('what breaks inside', () => {
       rest(deployment.here.url, 'GET', '/readyz'),
     ]);
     const [sent, made, ...byRest] = await asked.finally(proxy.mend);
-    await eventually(async () =>
-      expect((await rest(deployment.here.url, 'GET', '/readyz')).status).toBe(200),
+    await eventually(
+      async () => expect((await rest(deployment.here.url, 'GET', '/readyz')).status).toBe(200),
+      { timeoutMs: 30_000 },
     );
 
     for (const { error } of [sent, made]) {
@@ -239,5 +240,5 @@ describe('what breaks inside', () => {
     expect(annHere.socket.connected).toBe(true);
     const again = await annHere.asks<MessageView>('message:send', { ...message, chatId: group._id });
     expect(again.data).toMatchObject({ clientMessageId: id, content: { text: 'in the dark' } });
-  });
+  }, 60_000);
 });

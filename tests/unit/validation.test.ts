@@ -163,7 +163,7 @@ describe.each(Object.entries(rules))('%s', (_name, rule) => {
     for (const edge of edges) await agree(required, { field: edge });
     await fc.assert(
       fc.asyncProperty(anything, (value) => agree(required, { field: value })),
-      { numRuns: 400 },
+      { numRuns: 150 },
     );
   });
 
@@ -178,7 +178,7 @@ describe.each(Object.entries(rules))('%s', (_name, rule) => {
     }
     await fc.assert(
       fc.asyncProperty(anything, (value) => agree(lax, { field: value })),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 });
@@ -203,7 +203,7 @@ describe('the inputs of the server', () => {
     });
     await fc.assert(
       fc.asyncProperty(record, (raw) => agree(schema, raw)),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 
