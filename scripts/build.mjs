@@ -42,17 +42,35 @@ export async function build() {
     );
     process.exit(1);
   });
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  // Apart, then put in place: several processes may start, and build, at once.
+  const apart = join(root, `.dist-${process.pid}`);
   for (const source of ['src', 'tools']) {
-    await Promise.all([...filesUnder(join(root, source))].map((file) => carry(transform, file)));
+    await Promise.all([...filesUnder(join(root, source))].map((file) => carry(transform, file, apart)));
   }
-  writeFileSync(stamp, '');
+  writeFileSync(join(apart, '.built'), '');
+  putInPlace(apart);
   console.log(`Built in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
 }
 
-/** One file to its place in dist: TypeScript compiled, anything else (programs that run as they are, sample data) copied. */
-async function carry(transform, file) {
-  const target = join(root, 'dist', relative(root, file)).replace(/\.ts$/, '.js');
+function putInPlace(apart) {
+  const old = `${apart}-old`;
+  try {
+    renameSync(join(root, 'dist'), old);
+  } catch {
+    // There was none, or another process has just moved it away.
+  }
+  try {
+    renameSync(apart, join(root, 'dist'));
+  } catch {
+    // Another process was faster; its build is as good as ours.
+    rmSync(apart, { recursive: true, force: true });
+  }
+  rmSync(old, { recursive: true, force: true });
+}
+
+/** One file to its place in the build: TypeScript compiled, anything else (programs that run as they are, sample data) copied. */
+async function carry(transform, file, folder) {
+  const target = join(folder, relative(root, file)).replace(/\.ts$/, '.js');
   mkdirSync(dirname(target), { recursive: true });
   if (!file.endsWith('.ts')) {
     cpSync(file, target);

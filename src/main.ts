@@ -35,6 +35,12 @@ try {
   if (error instanceof NotAlone || error instanceof ConfigError || error instanceof DatabaseUnavailable) {
     process.stderr.write(`${error.message}\n`);
     leave(EX_CONFIG);
+  } else if (isListenError(error)) {
+    process.stderr.write(
+      `Parley cannot listen on ${config.server.host}:${config.server.port} (${error.code}).\n` +
+        'Fix: stop what uses that port, or set PORT (and HOST) to one that is free.\n',
+    );
+    leave(1);
   } else {
     logger.error('the server could not start', { error });
     leave(1);
@@ -49,6 +55,10 @@ function configure(): Config {
     process.stderr.write(`${error.message}\n`);
     process.exit(EX_CONFIG);
   }
+}
+
+function isListenError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && error.syscall === 'listen';
 }
 
 /** package.json lies one folder above src, and two above dist/src. */

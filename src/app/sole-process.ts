@@ -21,8 +21,10 @@ type Deps = {
   logger: Logger;
 };
 
-const BEAT_MS = 5_000;
-const DEAD_AFTER_MS = 15_000;
+const BEAT_MS = 2_000;
+/** Three beats missed. */
+const SILENT_MS = 6_500;
+const WATCH_MS = 250;
 
 /**
  * Enters this process into the database's list of processes. Throws NotAlone when it, or one that is there, has its key
@@ -53,19 +55,24 @@ export async function registerProcess({
     nodes.beat(self()).catch((error: unknown) => logger.debug('the beat failed', { error }));
   }, BEAT_MS).unref();
 
+  /** A process is alive when its beat goes on while we watch: a pid may be another program's by now, a clock may be off. */
   async function assertCompatible(): Promise<void> {
-    const deadline = Date.now() + DEAD_AFTER_MS + BEAT_MS;
+    const watched = new Map<string, { beat: number; since: number }>();
     for (;;) {
       const others = await nodes.findOthers(nodeId);
-      const dead = others.filter(isDead);
+      const dead = others.filter((node) => isDead(node) || isSilent(node, watched.get(node._id)));
       if (dead.length > 0) await nodes.delete(...dead.map((node) => node._id));
-      const rival = others.find(
-        (node) => !isDead(node) && (keyStore === 'memory' || node.keyStore === 'memory'),
+      const rivals = others.filter(
+        (node) => !dead.includes(node) && (keyStore === 'memory' || node.keyStore === 'memory'),
       );
-      if (rival === undefined) return;
-      // Alive beyond doubt: on this machine, or with a beat since we began to look.
-      if (rival.host === hostname() || Date.now() > deadline) throw new NotAlone(rival);
-      await pause(1_000);
+      if (rivals.length === 0) return;
+      for (const rival of rivals) {
+        const seen = watched.get(rival._id);
+        if (seen !== undefined && seen.beat !== rival.aliveAt.getTime()) throw new NotAlone(rival);
+        if (seen === undefined)
+          watched.set(rival._id, { beat: rival.aliveAt.getTime(), since: performance.now() });
+      }
+      await pause(WATCH_MS);
     }
   }
 
@@ -75,8 +82,8 @@ export async function registerProcess({
   };
 }
 
+/** On this machine, and its process is gone. */
 function isDead(node: NodeDoc): boolean {
-  if (Date.now() - node.aliveAt.getTime() > DEAD_AFTER_MS) return true;
   if (node.host !== hostname() || node.pid === process.pid) return false;
   try {
     process.kill(node.pid, 0);
@@ -84,4 +91,11 @@ function isDead(node: NodeDoc): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
+}
+
+/** Its beat has stood still for longer than it may, by our own clock. */
+function isSilent(node: NodeDoc, seen: { beat: number; since: number } | undefined): boolean {
+  return (
+    seen !== undefined && seen.beat === node.aliveAt.getTime() && performance.now() - seen.since > SILENT_MS
+  );
 }

@@ -12,7 +12,7 @@ import { createFacts } from '../platform/facts/facts.js';
 import type { KeyStore } from '../platform/keystore/key-store.js';
 import { createLimits } from '../platform/limits/limits.js';
 import type { Logger } from '../platform/logging/logger.js';
-import type { Actions } from '../routes/index.js';
+import type { Actions } from '../controllers/index.js';
 import { createAuthService } from '../services/auth.service.js';
 import { createChatService } from '../services/chat.service.js';
 import { createChatViews } from '../services/chat.views.js';
@@ -68,7 +68,7 @@ export async function wireServices(deps: Deps) {
     },
   });
   const presence = createPresenceService({ keyStore, cluster, users: models.users, facts, clock, logger });
-  const users = createUserService({ users: models.users, presence });
+  const users = createUserService({ users: models.users, presence, cluster });
   const sessions = createSessionService({
     sessions: models.sessions,
     users: models.users,

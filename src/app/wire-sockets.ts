@@ -1,4 +1,5 @@
 import type { Server as HttpServer } from 'node:http';
+import { setImmediate } from 'node:timers/promises';
 import type { Server } from 'socket.io';
 import type { Config } from '../config/config.js';
 import { createSessionActions } from '../controllers/session.controller.js';
@@ -29,6 +30,9 @@ export function socketPorts(registry: SocketRegistry): MemberRooms & SessionSock
   return {
     enter: (userIds, chatId, { direct }) => registry.enterChat(userIds, chatId, { direct }),
     leave: (userIds, chatId) => registry.leaveChat(userIds, chatId),
+    present: (userIds) => userIds.filter((id) => registry.has(id)),
+    watchOf: (userId) => registry.watchOf(userId),
+    unwatch: (watcherIds, watchedIds) => registry.unwatch(watcherIds, watchedIds),
     cut: (sessionIds, userId, reason) => {
       for (const socket of [...registry.ofUser(userId)]) {
         if (!sessionIds.includes(socket.data.actor.sessionId)) continue;
@@ -138,9 +142,19 @@ export function wireSockets(deps: Deps) {
       clearInterval(expiry);
       for (const socket of registry.all()) tell(socket, 'server:draining', { reconnectIn: reconnectIn() });
       await door.idle();
+      await lastWrites();
     },
-    close: () => realtime.close(),
+    close: async () => {
+      await lastWrites();
+      realtime.close();
+    },
   };
+}
+
+/** What was told in this turn is written at its end (write-batching); a socket cut before would not hear it. */
+async function lastWrites(): Promise<void> {
+  await setImmediate();
+  await setImmediate();
 }
 
 /** Spread, in milliseconds, so that the whole house does not knock at once. */

@@ -54,6 +54,20 @@ const FRESH: PipelineStage.Lookup = {
   },
 };
 
+/**
+ * The read mark once more, read after the counters: marks are settled before counters, so a mark read before them could
+ * miss what the counters already leave out of `fresh`.
+ */
+const MARK: PipelineStage.Lookup = {
+  $lookup: {
+    from: 'memberships',
+    localField: '_id',
+    foreignField: '_id',
+    pipeline: [{ $project: { _id: 0, lastReadSeq: 1 } }],
+    as: 'mark',
+  },
+};
+
 /** The newest of one user's own messages among the fresh ones: sending marks read up to one's own message. */
 function ownFreshSeq(user: string): object {
   return {
@@ -75,6 +89,7 @@ function stateStages(userId: string, chatIds?: readonly string[]): PipelineStage
     { $lookup: { from: 'chats', localField: 'chat', foreignField: '_id', as: 'c' } },
     { $unwind: '$c' },
     FRESH,
+    MARK,
     {
       $addFields: {
         seq: { $max: ['$c.seq', { $max: '$fresh.seq' }] },
@@ -82,7 +97,7 @@ function stateStages(userId: string, chatIds?: readonly string[]): PipelineStage
         activityAt: {
           $ifNull: [{ $max: ['$c.lastMessageAt', { $max: '$fresh.createdAt' }] }, '$c.createdAt'],
         },
-        lastReadSeq: { $max: ['$lastReadSeq', ownFreshSeq('$user')] },
+        lastReadSeq: { $max: ['$lastReadSeq', { $max: '$mark.lastReadSeq' }, ownFreshSeq('$user')] },
         lagging: { $ne: ['$fresh', []] },
       },
     },

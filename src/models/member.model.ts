@@ -60,6 +60,15 @@ export function createMemberModel(connection: Connection) {
         .lean<MemberDoc[]>()
         .exec(),
 
+    /** Those of the users who are in the chat. */
+    findAmong: async (chatId: string, userIds: readonly string[]): Promise<string[]> => {
+      const found = await model
+        .find({ chat: toId(chatId), user: trusted({ $in: userIds.map(toId) }) }, { user: 1, _id: 0 })
+        .lean<{ user: Id }[]>()
+        .exec();
+      return found.map((membership) => membership.user.toHexString());
+    },
+
     chatIdsOf: async (userId: string): Promise<string[]> => {
       const found = await model
         .find({ user: toId(userId) }, { chat: 1, _id: 0 })

@@ -113,6 +113,7 @@ export function createChatService(deps: Deps): ChatService {
   async function leave(actor: Actor, chatId: string, role: MemberRole): Promise<void> {
     if (role === 'owner') await handOver(chatId, actor.userId);
     await takeOut(actor, chatId, actor.userId, `${await nameOf(actor.userId)} left`);
+    if (role === 'owner') facts.publish('chat.updated', { chatId });
   }
 
   return {
@@ -208,10 +209,15 @@ export function createChatService(deps: Deps): ChatService {
 
     addMembers: async (actor, input) => {
       const { chatId } = input;
-      await members.requireAdmin(chatId, actor.userId);
+      await members.require(chatId, actor.userId);
       await groupOf(chatId);
+      await members.requireAdmin(chatId, actor.userId);
       await assertUsers(input.users, 'users');
-      if ((await memberModel.count(chatId)) + input.users.length > deps.maxGroupSize) {
+      const [size, inAlready] = await Promise.all([
+        memberModel.count(chatId),
+        memberModel.findAmong(chatId, input.users),
+      ]);
+      if (size + input.users.length - inAlready.length > deps.maxGroupSize) {
         throw invalid({
           field: 'users',
           message: `must leave the group within ${deps.maxGroupSize} members`,
@@ -260,8 +266,9 @@ export function createChatService(deps: Deps): ChatService {
 
     setRole: async (actor, input) => {
       const { chatId, userId, role } = input;
-      const own = await members.requireAdmin(chatId, actor.userId);
+      await members.require(chatId, actor.userId);
       await groupOf(chatId);
+      const own = await members.requireAdmin(chatId, actor.userId);
       const target = await memberOf(chatId, userId);
       if (!rolePolicy.canSetRole(own, target.role, role)) throw forbidden('You may not give this role.');
       if (target.role === role) return views.get(actor.userId, chatId);

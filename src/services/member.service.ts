@@ -26,11 +26,16 @@ export type MemberService = {
   setRole(chatId: string, userId: string, role: MemberRole): Promise<boolean>;
 };
 
-/** How a node applies a change to the sockets it holds: given by the realtime layer. */
+/** The sockets a node holds, as far as memberships concern them: given by the realtime layer. */
 export type MemberRooms = {
+  /** Those of the users who have a socket here, or are about to. */
+  present(userIds: readonly string[]): string[];
   /** `direct`: the two of a direct chat are told of each other's presence from now on. */
   enter(userIds: readonly string[], chatId: string, options: { direct: boolean }): void;
   leave(userIds: readonly string[], chatId: string): void;
+  /** Who watches the user's presence here by sharing a chat, and whose he watches so. */
+  watchOf(userId: string): { watchers: string[]; watched: string[] };
+  unwatch(watcherIds: readonly string[], watchedIds: readonly string[]): void;
 };
 
 type Change = { chatId: string; userIds: string[]; change: 'entered' | 'left' | 'role'; direct?: boolean };
@@ -55,14 +60,46 @@ export function createMemberService(deps: {
     reading.clear();
   });
 
-  function apply({ chatId, userIds, change, direct = false }: Change): void {
-    for (const userId of userIds) {
-      const key = `${chatId}:${userId}`;
+  /** Changes of one chat, one after the other: what they do to rooms is read, and must not be overtaken. */
+  const applying = new Map<string, Promise<void>>();
+
+  async function apply(change: Change): Promise<void> {
+    for (const userId of change.userIds) {
+      const key = `${change.chatId}:${userId}`;
       roles.delete(key);
       reading.delete(key);
     }
-    if (change === 'entered') deps.rooms.enter(userIds, chatId, { direct });
-    if (change === 'left') deps.rooms.leave(userIds, chatId);
+    if (change.change === 'role') return;
+    const before = applying.get(change.chatId) ?? Promise.resolve();
+    const mine = before.then(() => bringRoomsInLine(change));
+    applying.set(change.chatId, mine);
+    await mine;
+    if (applying.get(change.chatId) === mine) applying.delete(change.chatId);
+  }
+
+  /**
+   * Not what the change says counts, but what is true now: two changes of one person may be heard in another order than
+   * they were written. Each is told after its write, so the last one heard sees the last one written. In doubt, out.
+   */
+  async function bringRoomsInLine({ chatId, userIds, direct = false }: Change): Promise<void> {
+    const here = deps.rooms.present(userIds);
+    if (here.length === 0) return;
+    const members = new Set(await deps.members.findAmong(chatId, here).catch((): string[] => []));
+    const gone = here.filter((id) => !members.has(id));
+    deps.rooms.leave(gone, chatId);
+    deps.rooms.enter([...members], chatId, { direct });
+    for (const userId of gone) await stopWatching(userId);
+  }
+
+  /** Presence is told to those who share a chat; they may have shared another one. */
+  async function stopWatching(userId: string): Promise<void> {
+    const { watchers, watched } = deps.rooms.watchOf(userId);
+    const concerned = [...new Set([...watchers, ...watched])];
+    if (concerned.length === 0) return;
+    const still = new Set(await deps.members.thoseSharingChat(userId, concerned).catch((): string[] => []));
+    const unrelated = (ids: string[]): string[] => ids.filter((id) => !still.has(id));
+    deps.rooms.unwatch(unrelated(watchers), [userId]);
+    deps.rooms.unwatch([userId], unrelated(watched));
   }
 
   const tellAll = (change: Change): Promise<void> => deps.cluster.tellAll(TOPIC, change);

@@ -5,6 +5,7 @@ import { within } from '../platform/clock/within.js';
 import { AppError } from '../platform/errors/app-error.js';
 import type { InsertOutcome, MessageDoc, MessageModel, Tail } from '../models/message.model.js';
 import type { Id } from '../models/ids.js';
+import { planInserts, type PlannedInsert } from './message.batches.js';
 
 /**
  * The chat log: the only writer of `seq` and `rev` of new messages.
@@ -55,11 +56,8 @@ type Lane<C> = {
 /** A numbered message on its way into the database; `settled` once its sender has his answer or it is queued again. */
 type Item<C> = { lane: Lane<C>; waiting: Waiting<C>; document: MessageDoc; settled: boolean };
 
-/** One command: which chats, `each` how many of their messages at most. */
-type Insert<C> = { group: Lane<C>[]; ordered: boolean; each: number };
-
 type Deps<C> = {
-  messages: Pick<MessageModel, 'insertBatch' | 'tails' | 'findByClientMessageId' | 'findById'>;
+  messages: Pick<MessageModel, 'insertBatch' | 'tails' | 'findByClientMessageId' | 'findById' | 'findMany'>;
   logger: Logger;
   clock: Clock;
   /** Called for each newly stored message, in seq order per chat. Must not throw. */
@@ -68,9 +66,6 @@ type Deps<C> = {
 
 /** A second round of inserts is begun beside the first only when so many chats wait: larger batches cost less each. */
 const SECOND_ROUND_FROM = 256;
-const DOCUMENTS_PER_INSERT = 400;
-const LONG_QUEUE = 4;
-const TROUBLE_MS = 2_000;
 /** A message loses a race to another node at most this often before its sender is told to try again. */
 const ATTEMPTS = 40;
 /** How long an insert of unknown fate is tried again before its sender is told UNAVAILABLE. */
@@ -126,35 +121,13 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
     const taken = [...ready];
     ready.clear();
     for (const lane of taken) lane.busy = true;
-    await Promise.all(insertsOf(taken).map(runInsert));
+    await Promise.all(planInserts(taken, deps.clock()).map(runInsert));
     rounds -= 1;
     schedule();
     if (rounds === 0 && ready.size === 0) for (const tell of idle.splice(0)) tell();
   }
 
-  /**
-   * Calm chats travel together in one ordered insert, with all they have. After a failure nothing behind it is stored, so
-   * a chat that has just had one (a repetition, a race with another node) goes apart from them for a while: with one
-   * message in an unordered insert, where it holds up nobody, or in an ordered one of its own when its queue is long.
-   */
-  function insertsOf(taken: Lane<C>[]): Insert<C>[] {
-    const since = deps.clock() - TROUBLE_MS;
-    const calm = taken.filter((lane) => lane.troubledAt < since);
-    const troubled = taken.filter((lane) => lane.troubledAt >= since);
-    const short = troubled.filter((lane) => lane.queue.length < LONG_QUEUE);
-    const long = troubled.filter((lane) => lane.queue.length >= LONG_QUEUE);
-    return [
-      ...chunks(calm, (lane) => lane.queue.length).map((group) => ({
-        group,
-        ordered: true,
-        each: DOCUMENTS_PER_INSERT,
-      })),
-      ...chunks(short, () => 1).map((group) => ({ group, ordered: false, each: 1 })),
-      ...long.map((lane) => ({ group: [lane], ordered: true, each: DOCUMENTS_PER_INSERT })),
-    ];
-  }
-
-  async function runInsert({ group, ordered, each }: Insert<C>): Promise<void> {
+  async function runInsert({ group, ordered, each }: PlannedInsert<Lane<C>>): Promise<void> {
     const batch: Item<C>[] = [];
     try {
       const unknown = group.filter((lane) => lane.tail === null);
@@ -264,6 +237,7 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
    */
   async function recover(group: Lane<C>[], batch: Item<C>[], error: unknown): Promise<void> {
     deps.logger.error('messages could not be stored', { count: batch.length, error });
+    await settleStored(batch);
     for (const lane of group) lane.tail = null;
     requeue(batch.filter((item) => !item.settled));
     const deadline = deps.clock() - PATIENCE_MS;
@@ -274,6 +248,19 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
       lane.queue = lane.queue.filter(({ since }) => since > deadline);
     }
     if (group.some((lane) => lane.queue.length > 0)) await pause(PAUSE_MS);
+  }
+
+  /** Of a batch of unknown fate, those that are stored after all, in seq order. What can't be found out now, a retry finds. */
+  async function settleStored(batch: Item<C>[]): Promise<void> {
+    const open = new Map(
+      batch.filter((item) => !item.settled).map((item) => [item.document._id.toHexString(), item]),
+    );
+    if (open.size === 0) return;
+    const found = await inTime(deps.messages.findMany([...open.keys()])).catch((): MessageDoc[] => []);
+    for (const message of found.sort((a, b) => a.seq - b.seq)) {
+      const item = open.get(message._id.toHexString());
+      if (item !== undefined) stored(item, message);
+    }
   }
 
   function release(lane: Lane<C>): void {
@@ -303,19 +290,4 @@ export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {
 
 function inTime<T>(asked: Promise<T>): Promise<T> {
   return within(asked, ANSWER_MS, 'The database');
-}
-
-/** Splits the lanes so that each group has about DOCUMENTS_PER_INSERT messages at most. */
-function chunks<L>(lanes: readonly L[], sizeOf: (lane: L) => number): L[][] {
-  const groups: L[][] = [];
-  let room = 0;
-  for (const lane of lanes) {
-    if (room <= 0) {
-      groups.push([]);
-      room = DOCUMENTS_PER_INSERT;
-    }
-    groups[groups.length - 1]?.push(lane);
-    room -= sizeOf(lane);
-  }
-  return groups;
 }

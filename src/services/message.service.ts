@@ -8,7 +8,6 @@ import type {
 } from '../contract/inputs.js';
 import type { MessageView, PublicUser, ReadMark, ReplyView } from '../contract/views.js';
 import type { Clock } from '../platform/clock/clock.js';
-import { shareJson } from '../platform/realtime/packets.js';
 import { invalid, notFound } from '../platform/errors/app-error.js';
 import { newId, toId, type Id } from '../models/ids.js';
 import type { MemberModel } from '../models/member.model.js';
@@ -74,8 +73,7 @@ type Deps = {
 /** What the log does with each newly stored message: present it once, tell it once, in seq order. */
 export function announceStored(facts: ParleyFacts) {
   return (message: MessageDoc, context: SendContext): void => {
-    // Its acknowledgement and the others' event are one text.
-    const view = shareJson(presentMessage(message, context));
+    const view = presentMessage(message, context);
     context.view = view;
     facts.publish('message.created', { chatId: view.chat, message: view, socketId: context.socketId });
   };
@@ -171,8 +169,19 @@ export function createMessageService(deps: Deps): MessageService {
         ? await deps.memberModel.markRead(input.chatId, actor.userId, { seq, at })
         : await deps.memberModel.markDelivered(input.chatId, actor.userId, seq);
     const mark: ReadMark = { chatId: input.chatId, userId: actor.userId, seq, at: at.toISOString() };
-    if (moved) deps.facts.publish(how.fact, { ...mark, socketId: how.socketId });
+    if (!moved) return { ...mark, seq: Math.max(seq, await markOf(actor, input.chatId, how.fact)) };
+    deps.facts.publish(how.fact, { ...mark, socketId: how.socketId });
     return mark;
+  }
+
+  /** Where a mark that did not move stands. */
+  async function markOf(
+    actor: Actor,
+    chatId: string,
+    which: 'message.read' | 'message.delivered',
+  ): Promise<number> {
+    const member = await deps.memberModel.find(chatId, actor.userId);
+    return (which === 'message.read' ? member?.lastReadSeq : member?.deliveredSeq) ?? 0;
   }
 
   async function history(actor: Actor, input: HistoryInput): ReturnType<MessageService['history']> {

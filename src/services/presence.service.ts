@@ -24,6 +24,8 @@ export type PresenceService = {
 };
 
 export type PresenceState = { isOnline: boolean; status: PresenceStatus };
+/** Told to all nodes when what they may have cached of a user's profile is out of date. */
+export const PROFILE_CHANGED = 'profile.changed';
 export const OFFLINE: PresenceState = { isOnline: false, status: 'offline' };
 
 type Deps = {
@@ -83,6 +85,7 @@ export function createPresenceService(deps: Deps): PresenceService {
     if (await isOnlineSomewhere(userId)) return;
     const now = new Date(clock());
     await deps.users.touchLastSeen(userId, now);
+    await cluster.tellAll(PROFILE_CHANGED, { userId }).catch(() => undefined);
     await announce(userId, OFFLINE, now);
   }
 

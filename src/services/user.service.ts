@@ -1,13 +1,14 @@
 import { LRUCache } from 'lru-cache';
 import type { PublicUser } from '../contract/views.js';
+import type { Cluster } from '../platform/cluster/cluster.js';
 import { notFound } from '../platform/errors/app-error.js';
 import type { UserModel, UserProfile } from '../models/user.model.js';
 import { presentUser } from '../presenters/user.presenter.js';
-import { OFFLINE, type PresenceService } from './presence.service.js';
+import { OFFLINE, PROFILE_CHANGED, type PresenceService } from './presence.service.js';
 
 /**
- * Public users, for whoever shows one. Profiles are cached in this process and dropped by `forget`, which every node
- * hears of when a profile changes; presence is asked anew each time and cut down by the person's privacy setting.
+ * Public users, for whoever shows one. Profiles are cached in this process and dropped on every
+ * node when a profile changes; presence is asked anew each time and cut down by the person's privacy setting.
  */
 export type UserService = {
   /** The views of those ids that exist, each id once. */
@@ -21,15 +22,34 @@ export type UserService = {
   search(query: { text: string; except: string; limit: number }): Promise<PublicUser[]>;
   /** How many of the ids are users. */
   countExisting(ids: readonly string[]): Promise<number>;
-  forget(id: string): void;
 };
 
 const PROFILES_KEPT = 20_000;
 const PROFILE_TTL_MS = 5 * 60_000;
 
-export function createUserService(deps: { users: UserModel; presence: PresenceService }): UserService {
+export function createUserService(deps: {
+  users: UserModel;
+  presence: PresenceService;
+  cluster: Cluster;
+}): UserService {
   const profiles = new LRUCache<string, UserProfile>({ max: PROFILES_KEPT, ttl: PROFILE_TTL_MS });
   const acting = new LRUCache<string, PublicUser>({ max: PROFILES_KEPT, ttl: PROFILE_TTL_MS });
+
+  /** Grows with every change, so that a profile read before one is not cached after it. */
+  const era = { now: 0 };
+
+  deps.cluster.on(PROFILE_CHANGED, (payload) => forget((payload as { userId: string }).userId));
+  deps.cluster.onRejoined(() => {
+    era.now += 1;
+    profiles.clear();
+    acting.clear();
+  });
+
+  function forget(id: string): void {
+    era.now += 1;
+    profiles.delete(id);
+    acting.delete(id);
+  }
 
   async function load(ids: readonly string[]): Promise<UserProfile[]> {
     const found: UserProfile[] = [];
@@ -40,8 +60,9 @@ export function createUserService(deps: { users: UserModel; presence: PresenceSe
       else found.push(known);
     }
     if (missing.length === 0) return found;
+    const before = era.now;
     for (const profile of await deps.users.findProfiles(missing)) {
-      profiles.set(profile._id.toHexString(), profile);
+      if (before === era.now) profiles.set(profile._id.toHexString(), profile);
       found.push(profile);
     }
     return found;
@@ -86,9 +107,5 @@ export function createUserService(deps: { users: UserModel; presence: PresenceSe
       return found.flatMap((profile) => views.get(profile._id.toHexString()) ?? []);
     },
     countExisting: async (ids) => (await load(ids)).length,
-    forget: (id) => {
-      profiles.delete(id);
-      acting.delete(id);
-    },
   };
 }

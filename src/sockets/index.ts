@@ -1,5 +1,5 @@
 import type { EventTable } from '../platform/realtime/event-door.js';
-import type { Actions } from '../routes/index.js';
+import type { Actions } from '../controllers/index.js';
 import { chatEvents } from './chat.socket.js';
 import { messageEvents } from './message.socket.js';
 import { sessionEvents, type SessionActions } from './session.socket.js';

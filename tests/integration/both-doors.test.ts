@@ -95,8 +95,11 @@ type Told = { answers: { status: number | null; body: unknown }[]; bobHeard: str
 async function tell(deployment: Deployment, ask: (ann: Person, ear: Ear) => Ask): Promise<Told> {
   const { here, there } = deployment;
   const stage = scene(here);
-  const people = await stage.people('ann', 'bob', 'cyd', 'dee');
-  const { ann, bob, cyd } = people;
+  // One after the other: the two of a direct chat stand in the order of their ids.
+  const ann = await stage.person('ann');
+  const bob = await stage.person('bob');
+  const [cyd, dee] = [await stage.person('cyd'), await stage.person('dee')];
+  const people = { ann, bob, cyd, dee };
   const bobThere = await bob.connects(there.url);
   const annThere = await ann.connects(there.url);
   // Both are online for all to see before anything is asked.

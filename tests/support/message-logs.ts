@@ -14,7 +14,10 @@ import {
 /** Fates of an insert: it passes; fails with nothing stored; or is stored and its answer is lost. */
 export type Fate = 'pass' | 'refuse' | 'lose';
 
-export type LogMessages = Pick<MessageModel, 'insertBatch' | 'tails' | 'findByClientMessageId' | 'findById'>;
+export type LogMessages = Pick<
+  MessageModel,
+  'insertBatch' | 'tails' | 'findMany' | 'findByClientMessageId' | 'findById'
+>;
 
 /** One node's log on the real model, and a record of what it did. */
 export type LogNode = Readonly<{

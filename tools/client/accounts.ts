@@ -78,10 +78,18 @@ async function waysIn(door: Door, { username }: Person, asker: Account | undefin
 
 async function exists(rest: Rest, username: string, asker: Account): Promise<boolean> {
   const path = `/api/users?limit=1&search=${encodeURIComponent(username)}`;
-  const { users } = await rest.ask<{ users: PublicUser[] }>({ method: 'GET', path, token: asker.token });
+  const { status, data } = await rest.call<{ users: PublicUser[] }>({
+    method: 'GET',
+    path,
+    token: asker.token,
+  });
+  if (status !== 200) {
+    const fix = 'Do all addresses belong to one deployment: one database, one Redis, the same secrets?';
+    throw new Stop(exitCode.failed, `${rest.url} answers ${asker.username} with ${status}.\n${fix}`);
+  }
   const isIt = (name: string): boolean => name.toLowerCase() === username.toLowerCase();
   // A search never finds the one who searches.
-  return isIt(asker.username) || users.some((user) => isIt(user.username));
+  return isIt(asker.username) || data.users.some((user) => isIt(user.username));
 }
 
 /** Null: no such user, or another password. */

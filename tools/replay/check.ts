@@ -13,6 +13,8 @@ export type Evidence = {
   userOf: (nick: string | null) => string | undefined;
   /** One line at a time: seq order must be the log's. Otherwise only what each one said, and answers after what they answer. */
   strict: boolean;
+  /** Live events come in order, then: between nodes they may overtake each other, and clients order by seq. */
+  oneNode: boolean;
 };
 
 export type ObserverFindings = Omit<Observed, 'view'> & {
@@ -124,8 +126,7 @@ function observerFindings(
   const missing = history.filter((message) => !mine.has(message._id));
   for (const message of missing) note(`${counts.name} has not got seq ${message.seq}`);
   const known = history.filter((message) => mine.has(message._id));
-  // Between nodes live events may overtake each other, and clients order by seq; within one node they may not.
-  const overtaken = evidence.histories.length === 1 ? counts.overtaken : 0;
+  const overtaken = evidence.oneNode ? counts.overtaken : 0;
   return {
     ...counts,
     delivered: view.length,

@@ -91,10 +91,13 @@ function split(bytes: Uint8Array): Uint8Array[] {
   }
 }
 
-/** Null when it is not UTF-8. A byte order mark is text like any other: some people's clients send one. */
+/** Strict; a byte order mark is text like any other: some people's clients send one. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Null when it is not UTF-8. */
 function decodeUtf8(bytes: Uint8Array): string | null {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     return null;
   }

@@ -32,10 +32,16 @@ function http(route: Route, deps: Deps): RequestHandler {
 /** Path parameters win over the body or the query: they are what the route was chosen by. */
 function rawInput(request: Request): unknown {
   const body: unknown = request.body;
+  // Nothing was parsed, though something came: it was not JSON.
+  if (body === undefined && hasBody(request)) throw new AppError('UNSUPPORTED_TYPE');
   if (body !== undefined && (typeof body !== 'object' || body === null || Array.isArray(body))) {
     throw new AppError('VALIDATION_FAILED', { details: [{ field: '', message: 'must be an object' }] });
   }
   return { ...request.query, ...body, ...request.params };
+}
+
+function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
 function respond(

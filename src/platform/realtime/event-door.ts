@@ -94,8 +94,9 @@ export function createEventDoor(deps: Deps): EventDoor {
   return {
     attach: (socket) => {
       // One listener for every name: half the memory of a listener each, and unknown events are seen too.
-      socket.onAny((event: unknown, ...args: unknown[]) => {
-        if (typeof event !== 'string') return;
+      // Its name may be a number on the wire, whatever the types say.
+      socket.onAny((name: string | number, ...args: unknown[]) => {
+        const event = String(name);
         underWay += 1;
         handle(socket, event, args).then(done, (error: unknown) => {
           done();

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { Server } from 'socket.io';
 import { AppError } from '../errors/app-error.js';
 import type { Logger } from '../logging/logger.js';
@@ -58,6 +59,14 @@ export function createRealtimeServer({ http, origins, settings, adapter, logger 
       done(null, origin === undefined || origins.allows(origin, host));
     },
     ...(adapter === undefined ? {} : { adapter }),
+  });
+
+  // Engine.IO refuses an upgrade with 400, whatever the reason; a foreign page shall see that it is forbidden.
+  http.prependListener('upgrade', (request: IncomingMessage, socket: Duplex) => {
+    const { origin, host } = request.headers;
+    if (origin !== undefined && !origins.allows(origin, host)) {
+      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    }
   });
 
   const batched = batchWrites(logger);

@@ -34,8 +34,12 @@ export type SocketRegistry = {
   ): void;
   release(socket: ParleySocket): void;
   enterChat(userIds: readonly string[], chatId: string, options: { direct: boolean }): void;
-  /** Also ends what the user watched by sharing that chat; what he still may see he asks for again. */
   leaveChat(userIds: readonly string[], chatId: string): void;
+  /** True when the user has a socket here, or one on its way. */
+  has(userId: string): boolean;
+  /** Who is in the user's presence room here without being the other side of a direct chat, and in whose rooms he is so. */
+  watchOf(userId: string): { watchers: string[]; watched: string[] };
+  unwatch(watcherIds: readonly string[], watchedIds: readonly string[]): void;
   ofUser(userId: string): ReadonlySet<ParleySocket>;
   all(): Iterable<ParleySocket>;
   readonly size: number;
@@ -114,14 +118,37 @@ export function createSocketRegistry(): SocketRegistry {
       for (const userId of userIds) {
         for (const socket of byUser.get(userId) ?? NONE) {
           void socket.leave(room.chat(chatId));
-          for (const watched of socket.rooms) {
-            if (room.isPresence(watched) && !socket.data.peers.has(room.userOf(watched)))
-              void socket.leave(watched);
-          }
         }
         for (const ledger of expected.get(userId) ?? []) {
           ledger.left.add(chatId);
           ledger.entered.delete(chatId);
+        }
+      }
+    },
+
+    has: (userId) => byUser.has(userId) || expected.has(userId),
+
+    watchOf: (userId) => {
+      const watchers = new Set<string>();
+      for (const socket of all()) {
+        const { actor, peers } = socket.data;
+        if (actor.userId !== userId && !peers.has(userId) && socket.rooms.has(room.presence(userId)))
+          watchers.add(actor.userId);
+      }
+      const watched = new Set<string>();
+      for (const socket of byUser.get(userId) ?? NONE) {
+        for (const name of socket.rooms) {
+          if (room.isPresence(name) && !socket.data.peers.has(room.userOf(name)))
+            watched.add(room.userOf(name));
+        }
+      }
+      return { watchers: [...watchers], watched: [...watched] };
+    },
+
+    unwatch: (watcherIds, watchedIds) => {
+      for (const watcherId of watcherIds) {
+        for (const socket of byUser.get(watcherId) ?? NONE) {
+          for (const watchedId of watchedIds) void socket.leave(room.presence(watchedId));
         }
       }
     },

@@ -107,7 +107,7 @@ export function objectId(): Rule<string> {
     accept,
     check: {
       isString: { bail: true, errorMessage: 'must be an id of 24 hex digits' },
-      isMongoId: { errorMessage: 'must be an id of 24 hex digits' },
+      ...custom(accept, 'must be an id of 24 hex digits'),
     },
     json: { type: 'string', pattern: '^[0-9a-f]{24}$' },
     read: (value) => (value as string).toLowerCase(),

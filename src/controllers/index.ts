@@ -1,0 +1,7 @@
+import type { AuthActions } from './auth.controller.js';
+import type { ChatActions } from './chat.controller.js';
+import type { MessageActions } from './message.controller.js';
+import type { UserActions } from './user.controller.js';
+
+/** Every action, by capability: what both doors offer. */
+export type Actions = { auth: AuthActions; users: UserActions; chats: ChatActions; messages: MessageActions };
