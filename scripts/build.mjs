@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -49,20 +50,23 @@ export async function build() {
   }
   writeFileSync(join(apart, '.built'), '');
   putInPlace(apart);
-  console.log(`Built in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
+  // Not on stdout: that is the tool's whose build this is.
+  console.error(`Built in ${((Date.now() - started) / 1000).toFixed(1)} s.`);
 }
 
 function putInPlace(apart) {
   const old = `${apart}-old`;
   try {
     renameSync(join(root, 'dist'), old);
-  } catch {
+  } catch (error) {
     // There was none, or another process has just moved it away.
+    if (error.code !== 'ENOENT') throw error;
   }
   try {
     renameSync(apart, join(root, 'dist'));
-  } catch {
+  } catch (error) {
     // Another process was faster; its build is as good as ours.
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     rmSync(apart, { recursive: true, force: true });
   }
   rmSync(old, { recursive: true, force: true });

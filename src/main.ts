@@ -37,7 +37,7 @@ try {
     leave(EX_CONFIG);
   } else if (isListenError(error)) {
     process.stderr.write(
-      `Parley cannot listen on ${config.server.host}:${config.server.port} (${error.code}).\n` +
+      `Parley cannot listen on ${config.server.host}:${config.server.port}: ${listenProblem(error)}.\n` +
         'Fix: stop what uses that port, or set PORT (and HOST) to one that is free.\n',
     );
     leave(1);
@@ -55,6 +55,11 @@ function configure(): Config {
     process.stderr.write(`${error.message}\n`);
     process.exit(EX_CONFIG);
   }
+}
+
+function listenProblem({ code }: NodeJS.ErrnoException): string {
+  if (code === 'EADDRINUSE') return 'the port is in use';
+  return code === 'EACCES' ? 'this user may not use that port' : String(code);
 }
 
 function isListenError(error: unknown): error is NodeJS.ErrnoException {

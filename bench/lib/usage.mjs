@@ -13,6 +13,6 @@ export function cpuMicroseconds(pid) {
 }
 
 /** Resident memory in bytes. */
-export function rssBytes(pid) {
+function rssBytes(pid) {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))[1]) * 1024;
 }

@@ -20,7 +20,7 @@ const readBuffer = Buffer.allocUnsafe(256 * 1024);
  * A masked frame. The key is zero, so masking changes nothing and costs nothing here; the server unmasks all the same.
  * @param {string} text ASCII
  */
-export function encodeText(text, opcode = TEXT) {
+function encodeText(text, opcode = TEXT) {
   const { length } = text;
   const headerBytes = (length < 126 ? 2 : 4) + MASK_KEY_BYTES;
   if (length > 0xffff) throw new RangeError('This client sends at most 65,535 bytes in a frame.');

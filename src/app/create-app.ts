@@ -123,7 +123,14 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
           { name: 'keyStore', ping: () => keyStore.ping() },
         ],
       }),
-      identify: identify({ authenticate: services.authenticate, cookies, transport, origins }, contextOf),
+      identify: identify(
+        {
+          authenticate: services.authenticate,
+          ...{ cookies, transport, origins },
+          changingGets: new Set(['/auth/logout']),
+        },
+        contextOf,
+      ),
       limit: apiRateLimit({
         keyStore,
         fallback,

@@ -28,7 +28,7 @@ import type { Services } from './wire-services.js';
 /** What services may ask of the sockets this process holds. */
 export function socketPorts(registry: SocketRegistry): MemberRooms & SessionSockets & PresenceRooms {
   return {
-    enter: (userIds, chatId, { direct }) => registry.enterChat(userIds, chatId, { direct }),
+    enter: (userIds, chatId, options) => registry.enterChat(userIds, chatId, options),
     leave: (userIds, chatId) => registry.leaveChat(userIds, chatId),
     present: (userIds) => userIds.filter((id) => registry.has(id)),
     watchOf: (userId) => registry.watchOf(userId),

@@ -30,8 +30,8 @@ export type MemberService = {
 export type MemberRooms = {
   /** Those of the users who have a socket here, or are about to. */
   present(userIds: readonly string[]): string[];
-  /** `direct`: the two of a direct chat are told of each other's presence from now on. */
-  enter(userIds: readonly string[], chatId: string, options: { direct: boolean }): void;
+  /** `peers`: the two of a direct chat, who are told of each other's presence from now on. */
+  enter(userIds: readonly string[], chatId: string, options: { peers: readonly string[] }): void;
   leave(userIds: readonly string[], chatId: string): void;
   /** Who watches the user's presence here by sharing a chat, and whose he watches so. */
   watchOf(userId: string): { watchers: string[]; watched: string[] };
@@ -81,13 +81,16 @@ export function createMemberService(deps: {
    * Not what the change says counts, but what is true now: two changes of one person may be heard in another order than
    * they were written. Each is told after its write, so the last one heard sees the last one written. In doubt, out.
    */
-  async function bringRoomsInLine({ chatId, userIds, direct = false }: Change): Promise<void> {
+  async function bringRoomsInLine({ chatId, userIds, change, direct = false }: Change): Promise<void> {
     const here = deps.rooms.present(userIds);
-    if (here.length === 0) return;
-    const members = new Set(await deps.members.findAmong(chatId, here).catch((): string[] => []));
-    const gone = here.filter((id) => !members.has(id));
+    const watched =
+      change === 'left' ? userIds.filter((id) => deps.rooms.watchOf(id).watchers.length > 0) : [];
+    const concerned = [...new Set([...here, ...watched])];
+    if (concerned.length === 0) return;
+    const members = new Set(await deps.members.findAmong(chatId, concerned).catch((): string[] => []));
+    const gone = concerned.filter((id) => !members.has(id));
     deps.rooms.leave(gone, chatId);
-    deps.rooms.enter([...members], chatId, { direct });
+    deps.rooms.enter([...members], chatId, { peers: direct ? userIds : [] });
     for (const userId of gone) await stopWatching(userId);
   }
 

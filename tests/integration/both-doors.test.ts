@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ChatView, MessageView } from '../../src/contract/views.js';
 import type { Action } from '../../src/platform/actions/action.js';
-import { apiRoutes, type Actions } from '../../src/routes/index.js';
+import type { Actions } from '../../src/controllers/index.js';
+import { apiRoutes } from '../../src/routes/index.js';
 import { socketEvents } from '../../src/sockets/index.js';
 import type { SessionActions } from '../../src/sockets/session.socket.js';
 import { deploy, deploymentKinds, type Deployment } from '../support/deployment.js';

@@ -192,7 +192,7 @@ describe('the log of a chat while the database fails', () => {
     const sender = newId();
     let away = true;
     // Stores everything and says so to nobody: the worst of fates.
-    const node = startLog(models.messages, () => (away ? 'lose' : 'pass'));
+    const node = startLog(models.messages, () => (away ? 'vanish' : 'pass'));
     const ids = range(1, 10).map(() => randomUUID());
     const send = (clientMessageId: string) =>
       node.log.append(draft(chat, clientMessageId, { sender, clientMessageId }), '');

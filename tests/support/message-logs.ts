@@ -12,7 +12,8 @@ import {
 } from '../../src/services/message.log.js';
 
 /** Fates of an insert: it passes; fails with nothing stored; or is stored and its answer is lost. */
-export type Fate = 'pass' | 'refuse' | 'lose';
+/** `vanish`: stored, the answer is lost, and nobody can ask what was stored. */
+export type Fate = 'pass' | 'refuse' | 'lose' | 'vanish';
 
 export type LogMessages = Pick<
   MessageModel,
@@ -38,14 +39,19 @@ export async function modelsOn(connection: Connection): Promise<Models> {
 export function startLog(messages: LogMessages, fate: (insert: number) => Fate = () => 'pass'): LogNode {
   const told: LogNode['told'] = [];
   const inserts: number[] = [];
+  let vanished = false;
   const log = createMessageLog<string>({
     messages: {
       ...messages,
+      findMany: (asked) =>
+        vanished ? Promise.reject(new Error('injected: no answer')) : messages.findMany(asked),
       insertBatch: async (documents, ordered) => {
         const what = fate(inserts.push(documents.length) - 1);
         if (what === 'refuse') throw new Error('injected: nothing was stored');
         const outcomes = await messages.insertBatch(documents, ordered);
-        if (what === 'lose') throw new Error('injected: stored, and the answer was lost');
+        vanished = what === 'vanish';
+        if (what === 'lose' || what === 'vanish')
+          throw new Error('injected: stored, and the answer was lost');
         return outcomes;
       },
     },

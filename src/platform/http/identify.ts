@@ -15,6 +15,8 @@ type Deps = {
   cookies: SessionCookies;
   transport: 'both' | 'cookie' | 'bearer';
   origins: OriginPolicy;
+  /** Paths that change something by GET as well. */
+  changingGets: ReadonlySet<string>;
 };
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -47,7 +49,7 @@ export function requestId(): RequestHandler {
  * cookie; a request that acts by cookie and changes something must come from an allowed page.
  */
 export function identify(deps: Deps, contextOf: (request: Request) => RequestContext): RequestHandler {
-  const { authenticate, cookies, transport, origins } = deps;
+  const { authenticate, cookies, transport, origins, changingGets } = deps;
 
   async function find(request: Request): Promise<void> {
     const context = contextOf(request);
@@ -62,7 +64,8 @@ export function identify(deps: Deps, contextOf: (request: Request) => RequestCon
     const token = bearer ?? cookie;
     if (token === null && refreshToken === null) return;
     try {
-      if (bearer === null) assertSameSite(request, origins);
+      const changes = !SAFE_METHODS.has(request.method) || changingGets.has(request.path);
+      if (bearer === null && changes) assertSameSite(request, origins);
       if (token !== null) context.actor = (await authenticate(token)).actor;
     } catch (error) {
       context.refused = toAppError(error);
@@ -82,7 +85,6 @@ export function bearerToken(header: string | undefined): string | null {
 
 /** Throws CSRF_REJECTED. No header at all is no browser's request (curl, Postman) and passes. */
 function assertSameSite(request: Request, origins: OriginPolicy): void {
-  if (SAFE_METHODS.has(request.method)) return;
   const { origin, referer, host } = request.headers;
   const site = request.headers['sec-fetch-site'];
   const claimed = origin ?? (referer === undefined ? undefined : originOf(referer));

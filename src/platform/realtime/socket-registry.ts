@@ -33,7 +33,7 @@ export type SocketRegistry = {
     rooms: { chatIds: readonly string[]; peers: readonly string[] },
   ): void;
   release(socket: ParleySocket): void;
-  enterChat(userIds: readonly string[], chatId: string, options: { direct: boolean }): void;
+  enterChat(userIds: readonly string[], chatId: string, options: { peers: readonly string[] }): void;
   leaveChat(userIds: readonly string[], chatId: string): void;
   /** True when the user has a socket here, or one on its way. */
   has(userId: string): boolean;
@@ -100,9 +100,9 @@ export function createSocketRegistry(): SocketRegistry {
       if (sockets.size === 0) byUser.delete(userId);
     },
 
-    enterChat: (userIds, chatId, { direct }) => {
+    enterChat: (userIds, chatId, options) => {
       for (const userId of userIds) {
-        const peers = direct ? userIds.filter((id) => id !== userId) : [];
+        const peers = options.peers.filter((id) => id !== userId);
         for (const socket of byUser.get(userId) ?? NONE) {
           for (const peer of peers) socket.data.peers.add(peer);
           void socket.join([room.chat(chatId), ...peers.map(room.presence)]);
