@@ -45,15 +45,21 @@ export async function registerProcess({
     aliveAt: new Date(),
   });
   await nodes.beat(self());
-  try {
-    await assertCompatible();
-  } catch (error) {
-    await nodes.delete(nodeId);
-    throw error;
-  }
+  // From the first moment on: two that start at once must see each other's beat.
   const timer = setInterval(() => {
     nodes.beat(self()).catch((error: unknown) => logger.debug('the beat failed', { error }));
   }, BEAT_MS).unref();
+  const leave = async (): Promise<void> => {
+    clearInterval(timer);
+    await nodes.delete(nodeId);
+  };
+  try {
+    await assertCompatible();
+  } catch (error) {
+    await leave();
+    throw error;
+  }
+  return leave;
 
   /** A process is alive when its beat goes on while we watch: a pid may be another program's by now, a clock may be off. */
   async function assertCompatible(): Promise<void> {
@@ -75,11 +81,6 @@ export async function registerProcess({
       await pause(WATCH_MS);
     }
   }
-
-  return async () => {
-    clearInterval(timer);
-    await nodes.delete(nodeId);
-  };
 }
 
 /** On this machine, and its process is gone. */

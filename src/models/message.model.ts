@@ -147,9 +147,9 @@ export function createMessageModel(connection: Connection) {
         .limit(limit)
         .toArray(),
 
-    /** The seq of the last message made before `date`; 0 when there is none. */
-    seqAtDate: async (chat: Id, date: Date): Promise<number> => {
-      const last = await find({ chat, createdAt: { $lt: date } })
+    /** The seq of the last message made before (or `atOrBefore`) the date; 0 when there is none. */
+    seqAtDate: async (chat: Id, date: Date, atOrBefore = false): Promise<number> => {
+      const last = await find({ chat, createdAt: atOrBefore ? { $lte: date } : { $lt: date } })
         .sort({ createdAt: -1 })
         .limit(1)
         .project<{ seq: number }>({ seq: 1, _id: 0 })

@@ -7,6 +7,7 @@ import type { ChatModel } from '../models/chat.model.js';
 import { newId, toId } from '../models/ids.js';
 import type { MemberModel, MemberDoc } from '../models/member.model.js';
 import type { MessageModel } from '../models/message.model.js';
+import { decodeCursor, encodeCursor } from './chat.cursor.js';
 import { rolePolicy } from './chat.policy.js';
 import type { ChatViews } from './chat.views.js';
 import type { ParleyFacts } from './facts.js';
@@ -292,16 +293,4 @@ export function createChatService(deps: Deps): ChatService {
       return view;
     },
   };
-}
-
-/** Opaque to clients: the activity time and id of the last chat of the page. */
-function encodeCursor(last: { at: Date; chatId: string }): string {
-  return Buffer.from(`${last.at.getTime()}:${last.chatId}`).toString('base64url');
-}
-
-function decodeCursor(cursor: string): { at: Date; chatId: string } {
-  const match = /^(\d{1,15}):([0-9a-f]{24})$/.exec(Buffer.from(cursor, 'base64url').toString());
-  if (match?.[1] === undefined || match[2] === undefined)
-    throw invalid({ field: 'cursor', message: 'is not a cursor of this list' });
-  return { at: new Date(Number(match[1])), chatId: match[2] };
 }

@@ -69,10 +69,10 @@ const SECOND_ROUND_FROM = 256;
 /** A message loses a race to another node at most this often before its sender is told to try again. */
 const ATTEMPTS = 40;
 /** How long an insert of unknown fate is tried again before its sender is told UNAVAILABLE. */
-const PATIENCE_MS = 4_000;
+const PATIENCE_MS = 3_000;
 const PAUSE_MS = 100;
 /** A frozen database answers nothing; what it does with an abandoned command later, the next try finds out. */
-const ANSWER_MS = 1_500;
+const ANSWER_MS = 2_500;
 const LANES_KEPT = 20_000;
 
 export function createMessageLog<C>(deps: Deps<C>): MessageLog<C> {

@@ -121,7 +121,7 @@ export function createMessageService(deps: Deps): MessageService {
     return reply;
   }
 
-  /** The seq that a history mark stands for; 0 for a time before the first message. */
+  /** The seq that a history mark stands for; of a time, that of the first message made then or later. */
   async function seqOf(chat: Id, mark: HistoryMark): Promise<number> {
     if ('seq' in mark) return mark.seq;
     if ('date' in mark) return (await messages.seqAtDate(chat, mark.date)) + 1;
@@ -134,7 +134,10 @@ export function createMessageService(deps: Deps): MessageService {
   async function page(chat: Id, input: HistoryInput): Promise<{ found: MessageDoc[]; hasMore: boolean }> {
     const { limit } = input;
     if (input.after !== undefined) {
-      const found = await messages.after(chat, await seqOf(chat, input.after), limit + 1);
+      const { after } = input;
+      const from =
+        'date' in after ? await messages.seqAtDate(chat, after.date, true) : await seqOf(chat, after);
+      const found = await messages.after(chat, from, limit + 1);
       return { found: found.slice(0, limit), hasMore: found.length > limit };
     }
     if (input.around !== undefined) {

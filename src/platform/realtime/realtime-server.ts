@@ -52,7 +52,10 @@ export function createRealtimeServer({ http, origins, settings, adapter, logger 
     // A compressor costs 240 KB a connection once it is used.
     perMessageDeflate: false,
     connectTimeout: settings.handshakeTimeoutMs,
-    cors: { origin: (_origin, done) => done(null, true), credentials: true },
+    cors: (request, done) => {
+      const { origin, host } = request.headers;
+      done(null, { origin: origin !== undefined && origins.allows(origin, host), credentials: true });
+    },
     // CORS does not stop a WebSocket from a foreign page; this does. Recovery stays off: it would re-join a removed member.
     allowRequest: (request, done) => {
       const { origin, host } = request.headers;
