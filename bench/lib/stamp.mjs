@@ -12,9 +12,6 @@ const TIME_DIGITS = 12;
 const STAMP_LENGTH = MARK.length + SENDER_DIGITS + NUMBER_DIGITS + TIME_DIGITS;
 const FILLING = ' See you at the station at nine; bring the tickets and the umbrella, please.';
 
-/** Length of every benchmark message's text. */
-const TEXT_LENGTH = STAMP_LENGTH + FILLING.length;
-
 /** Microseconds since this process started. */
 export const nowMicroseconds = () => Math.round(performance.now() * 1000);
 

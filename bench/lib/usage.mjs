@@ -11,8 +11,3 @@ export function cpuMicroseconds(pid) {
   const [userTicks, systemTicks] = [Number(fields[11]), Number(fields[12])];
   return (userTicks + systemTicks) * TICK_MICROSECONDS;
 }
-
-/** Resident memory in bytes. */
-function rssBytes(pid) {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))[1]) * 1024;
-}

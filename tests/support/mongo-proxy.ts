@@ -13,8 +13,8 @@ export type MongoProxy = Readonly<{
   /** Commands that passed since the last call, in order; the driver's own (hello, ping, endSessions) left out. */
   taken(): Command[];
   /** Ends all connections and refuses new ones. */
-  cut(): void;
-  mend(): void;
+  cut(): Promise<void>;
+  mend(): Promise<void>;
   close(): Promise<void>;
 }>;
 
@@ -29,13 +29,8 @@ export async function startMongoProxy(real: string): Promise<MongoProxy> {
   const [, host, database = '', options = ''] = address;
   const sockets = new Set<Socket>();
   const commands: Command[] = [];
-  let down = false;
 
   const server = createServer((client) => {
-    if (down) {
-      client.destroy();
-      return;
-    }
     const target = connectTo(decodeURIComponent(host));
     const end = (): void => {
       for (const socket of [client, target]) {
@@ -51,31 +46,30 @@ export async function startMongoProxy(real: string): Promise<MongoProxy> {
     client.pipe(target);
     target.pipe(client);
   });
-  const port = await listen(server);
+  const port = await listenSomewhere(server);
   const query = new URLSearchParams(options);
   query.set('directConnection', 'true');
 
-  const cut = (): void => {
-    down = true;
+  const cut = async (): Promise<void> => {
+    if (!server.listening) return;
+    server.close();
     for (const socket of sockets) socket.destroy();
+    await once(server, 'close');
   };
   return {
     uri: `mongodb://127.0.0.1:${port}/${database}?${query.toString()}`,
     taken: () => commands.splice(0),
     cut,
-    mend: () => {
-      down = false;
+    mend: async () => {
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
     },
-    close: async () => {
-      cut();
-      server.close();
-      await once(server, 'close');
-    },
+    close: cut,
   };
 }
 
 /** On a port below the range the kernel gives to outgoing connections. */
-async function listen(server: Server): Promise<number> {
+async function listenSomewhere(server: Server): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 11_900);
     server.listen(port, '127.0.0.1');
