@@ -61,6 +61,7 @@ export async function startMongoProxy(real: string): Promise<MongoProxy> {
     taken: () => commands.splice(0),
     cut,
     mend: async () => {
+      if (server.listening) return;
       server.listen(port, '127.0.0.1');
       await once(server, 'listening');
     },
