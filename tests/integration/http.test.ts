@@ -148,9 +148,9 @@ describe('health', () => {
     const line = proxy as unknown as MongoProxy;
     try {
       expect(await ready()).toEqual([200, true, true]);
-      line.cut();
+      await line.cut();
       await eventually(async () => expect(await ready()).toEqual([503, false, true]));
-      line.mend();
+      await line.mend();
       await eventually(async () => expect(await ready()).toEqual([200, true, true]));
       await own.redis?.kill();
       await eventually(async () => expect(await ready()).toEqual([503, true, false]));
@@ -158,7 +158,7 @@ describe('health', () => {
       await own.redis?.restart();
       await eventually(async () => expect(await ready()).toEqual([200, true, true]));
     } finally {
-      line.mend();
+      await line.mend();
       await own.close();
       await line.close();
     }
