@@ -72,7 +72,6 @@ describe('a handshake', () => {
       const path = '/socket.io/?EIO=4&transport=polling';
       const polling = await fetch(`${deployment.here.url}${path}`, { headers: { origin } });
       expect([origin, polling.status]).toEqual([origin, 403]);
-      expect(polling.headers.get('access-control-allow-origin')).not.toBe(origin);
     }
     expect(await upgradeStatus(allowed)).toBe(101);
     expect(await upgradeStatus(null)).toBe(101);
