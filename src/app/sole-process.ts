@@ -46,11 +46,14 @@ export async function registerProcess({
   });
   await nodes.beat(self());
   // From the first moment on: two that start at once must see each other's beat.
+  let beating = Promise.resolve();
   const timer = setInterval(() => {
-    nodes.beat(self()).catch((error: unknown) => logger.debug('the beat failed', { error }));
+    beating = nodes.beat(self()).catch((error: unknown) => logger.debug('the beat failed', { error }));
   }, BEAT_MS).unref();
   const leave = async (): Promise<void> => {
     clearInterval(timer);
+    // A beat on its way would enter us again behind our back.
+    await beating;
     await nodes.delete(nodeId);
   };
   try {

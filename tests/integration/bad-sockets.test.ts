@@ -214,7 +214,7 @@ describe('what breaks inside', () => {
     const id = randomUUID();
     const message = { chatId: chat._id, content: 'in the dark', clientMessageId: id };
     const group = await stage.group(ann, [bob]);
-    void proxy.cut();
+    await proxy.cut();
     const asked = Promise.all([
       annHere.asks('message:send', { ...message, chatId: group._id }),
       annHere.asks('chat:create', { users: [bob.id], chatName: 'in the dark' }),

@@ -1,6 +1,7 @@
 import mongoose from 'mongoose';
 import type { Connection } from 'mongoose';
 import type { Logger } from '../logging/logger.js';
+import { guardDriver } from './driver-guard.js';
 
 export type MongoConnection = Readonly<{
   /** Models are made on this connection, never on mongoose's global one. */
@@ -40,6 +41,7 @@ export async function connectMongo({
   poolSize,
   logger,
 }: ConnectOptions): Promise<MongoConnection> {
+  guardDriver();
   const instance = new mongoose.Mongoose();
   instance.set('sanitizeFilter', true);
   instance.set('strictQuery', 'throw');
