@@ -4,6 +4,7 @@ import type { Secrets } from '../config/secrets.js';
 import { createAuthActions } from '../controllers/auth.controller.js';
 import { createChatActions } from '../controllers/chat.controller.js';
 import { createMessageActions } from '../controllers/message.controller.js';
+import { createRegistrationActions } from '../controllers/registration.controller.js';
 import { createUserActions } from '../controllers/user.controller.js';
 import type { Models } from '../models/index.js';
 import type { Clock } from '../platform/clock/clock.js';
@@ -13,6 +14,7 @@ import type { KeyStore } from '../platform/keystore/key-store.js';
 import { createLimits } from '../platform/limits/limits.js';
 import type { Logger } from '../platform/logging/logger.js';
 import type { Actions } from '../controllers/index.js';
+import { createAudit } from '../services/audit.service.js';
 import { createAuthService } from '../services/auth.service.js';
 import { createChatService } from '../services/chat.service.js';
 import { createChatViews } from '../services/chat.views.js';
@@ -25,7 +27,9 @@ import { createMessageViews } from '../services/message.views.js';
 import { createPasswords } from '../services/password.js';
 import { createPresenceService } from '../services/presence.service.js';
 import { createPresenceWatch, type PresenceRooms } from '../services/presence.watch.js';
+import { createRegistrationService } from '../services/registration.service.js';
 import { createSessionService, type SessionSockets } from '../services/session.service.js';
+import { createSignInService } from '../services/signin.service.js';
 import { createSyncService } from '../services/sync.service.js';
 import { createTokenService } from '../services/token.service.js';
 import { createTypingService } from '../services/typing.service.js';
@@ -81,15 +85,11 @@ export async function wireServices(deps: Deps) {
     sessionTtlSeconds: Math.max(auth.refreshTtlSeconds, auth.bearerTtlSeconds),
   });
   const passwords = await createPasswords({ cost: auth.bcryptCost });
-  const authService = createAuthService({
-    users: models.users,
-    sessions,
-    presence,
-    passwords,
-    limits,
-    clock,
-    logger,
-  });
+  const audit = createAudit({ logger });
+  const signin = createSignInService({ users: models.users, sessions, presence, audit, clock });
+  const accounts = { users: models.users, sessions, signin, passwords, limits, audit, clock, logger };
+  const authService = createAuthService(accounts);
+  const registration = createRegistrationService(accounts);
 
   const members = createMemberService({ members: models.members, cluster, rooms: sockets });
   const settler = createMessageSettler({ ...models, logger });
@@ -140,6 +140,7 @@ export async function wireServices(deps: Deps) {
 
   const actions: Actions = {
     auth: createAuthActions(authService),
+    registration: createRegistrationActions(registration),
     users: createUserActions({ users, presence, watch }),
     chats: createChatActions(chats),
     messages: createMessageActions({

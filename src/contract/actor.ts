@@ -17,6 +17,8 @@ export type Origin = {
   readonly door: 'http' | 'socket';
   readonly ip: string;
   readonly userAgent: string;
+  /** The Accept-Language header; empty when there is none. */
+  readonly language: string;
   readonly requestId: string;
   readonly socketId: string | null;
   /** The refresh cookie, which a browser sends to /api/auth only. Never logged. */

@@ -1,19 +1,16 @@
 import { action, openAction, type Action, type Reply } from '../platform/actions/action.js';
 import { AppError } from '../platform/errors/app-error.js';
-import type { AuthService, SignedIn } from '../services/auth.service.js';
-import { loginInput, nothing, registerInput, sessionRef } from '../validators/auth.validator.js';
+import type { AuthService } from '../services/auth.service.js';
+import type { SignedIn } from '../services/signin.service.js';
+import { loginInput, nothing, sessionRef } from '../validators/auth.validator.js';
 
 export type AuthActions = Record<
-  'register' | 'login' | 'refresh' | 'logout' | 'logoutAll' | 'me' | 'sessions' | 'endSession',
+  'login' | 'refresh' | 'logout' | 'logoutAll' | 'me' | 'sessions' | 'endSession',
   Action
 >;
 
 export function createAuthActions(auth: AuthService): AuthActions {
   return {
-    register: openAction(registerInput, async ({ input, origin }) => ({
-      ...signedIn('Welcome to Parley.', await auth.register(input, origin)),
-      status: 201,
-    })),
     login: openAction(loginInput, async ({ input, origin }) =>
       signedIn('Signed in.', await auth.login(input, origin)),
     ),
@@ -49,7 +46,8 @@ export function createAuthActions(auth: AuthService): AuthActions {
   };
 }
 
-function signedIn(message: string, { user, session }: SignedIn): Reply {
+/** The answer to every way in: the user, and the tokens for the door to deliver. */
+export function signedIn(message: string, { user, session }: SignedIn): Reply {
   const { accessToken, refreshToken, bearerToken } = session;
   return { message, data: { user }, session: { kind: 'opened', accessToken, refreshToken, bearerToken } };
 }

@@ -1,7 +1,14 @@
 import type { AuthActions } from './auth.controller.js';
 import type { ChatActions } from './chat.controller.js';
 import type { MessageActions } from './message.controller.js';
+import type { RegistrationActions } from './registration.controller.js';
 import type { UserActions } from './user.controller.js';
 
 /** Every action, by capability: what both doors offer. */
-export type Actions = { auth: AuthActions; users: UserActions; chats: ChatActions; messages: MessageActions };
+export type Actions = {
+  auth: AuthActions;
+  registration: RegistrationActions;
+  users: UserActions;
+  chats: ChatActions;
+  messages: MessageActions;
+};

@@ -3,7 +3,6 @@ import type { RouteTable } from '../platform/http/http-door.js';
 
 export function authRoutes(auth: AuthActions): RouteTable {
   return [
-    { method: 'post', path: '/auth/register', action: auth.register, status: 201 },
     { method: 'post', path: '/auth/login', action: auth.login },
     { method: 'post', path: '/auth/refresh', action: auth.refresh },
     { method: 'post', path: '/auth/logout', action: auth.logout },

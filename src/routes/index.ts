@@ -3,12 +3,14 @@ import type { RouteTable } from '../platform/http/http-door.js';
 import { authRoutes } from './auth.routes.js';
 import { chatRoutes } from './chat.routes.js';
 import { messageRoutes } from './message.routes.js';
+import { registrationRoutes } from './registration.routes.js';
 import { userRoutes } from './user.routes.js';
 
 /** Everything under /api, table by table; within one path the first row that fits wins. */
 export function apiRoutes(actions: Actions): RouteTable[] {
   return [
     authRoutes(actions.auth),
+    registrationRoutes(actions.registration),
     userRoutes(actions.users),
     chatRoutes(actions.chats),
     messageRoutes(actions.messages),

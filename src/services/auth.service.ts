@@ -1,18 +1,15 @@
 import type { Actor, Origin } from '../contract/actor.js';
-import type { LoginInput, RegisterInput } from '../contract/inputs.js';
+import type { LoginInput } from '../contract/inputs.js';
 import type { OwnUser, SessionView } from '../contract/views.js';
 import type { LimitName } from '../config/limit-table.js';
-import type { Clock } from '../platform/clock/clock.js';
-import { AppError, invalid, notFound } from '../platform/errors/app-error.js';
+import { AppError, notFound } from '../platform/errors/app-error.js';
 import type { Limits } from '../platform/limits/limits.js';
-import type { Logger } from '../platform/logging/logger.js';
-import { isDuplicateKey, newId } from '../models/ids.js';
 import type { UserDoc, UserModel } from '../models/user.model.js';
 import { presentSession } from '../presenters/session.presenter.js';
-import { presentOwnUser } from '../presenters/user.presenter.js';
+import type { Audit } from './audit.service.js';
 import type { Passwords } from './password.js';
-import { OFFLINE, type PresenceService } from './presence.service.js';
 import type { OpenedSession, SessionService } from './session.service.js';
+import type { SignedIn, SignInService } from './signin.service.js';
 
 /**
  * Accounts: coming in, going out.
@@ -22,7 +19,6 @@ import type { OpenedSession, SessionService } from './session.service.js';
  * from a request: the subject is the session.
  */
 export type AuthService = {
-  register(input: RegisterInput, origin: Origin): Promise<SignedIn>;
   login(input: LoginInput, origin: Origin): Promise<SignedIn>;
   refresh(refreshToken: string | null, origin: Origin): Promise<OpenedSession>;
   /** Ends the session of the actor, or else that of the refresh cookie (the access cookie may have expired first). */
@@ -33,34 +29,17 @@ export type AuthService = {
   endSession(actor: Actor, sessionId: string): Promise<void>;
 };
 
-export type SignedIn = { user: OwnUser; session: OpenedSession };
-
 type Deps = {
   users: UserModel;
   sessions: SessionService;
-  presence: PresenceService;
+  signin: SignInService;
   passwords: Passwords;
   limits: Limits<LimitName>;
-  clock: Clock;
-  logger: Logger;
+  audit: Audit;
 };
 
 export function createAuthService(deps: Deps): AuthService {
-  const { users, sessions, passwords, limits, logger } = deps;
-
-  async function ownView(user: UserDoc): Promise<OwnUser> {
-    const id = user._id.toHexString();
-    const state = (await deps.presence.states([id])).get(id) ?? OFFLINE;
-    return presentOwnUser(user, { ...state, lastSeen: user.lastSeen?.toISOString() ?? null });
-  }
-
-  async function signIn(user: UserDoc, origin: Origin): Promise<SignedIn> {
-    const at = new Date(deps.clock());
-    const session = await sessions.open(user, 'canonical', origin);
-    await users.touchLogin(session.userId, at);
-    logger.info('signed in', { userId: session.userId, audit: 'session.opened' });
-    return { user: await ownView({ ...user, lastLoginAt: at }), session };
-  }
+  const { users, sessions, passwords, limits, signin, audit } = deps;
 
   /**
    * Takes one try from the address and the account before the password is looked at, so parallel guesses can't outrun
@@ -92,42 +71,6 @@ export function createAuthService(deps: Deps): AuthService {
   }
 
   return {
-    register: async (input, origin) => {
-      if (passwords.isCommon(input.password)) {
-        throw invalid({
-          field: 'password',
-          message: 'is one of the most common passwords; please choose another',
-        });
-      }
-      await limits.assertLeft('auth.address', origin.ip);
-      const passwordHash = await passwords.hash(input.password);
-      try {
-        const user = await users.create({
-          _id: newId(),
-          username: input.username,
-          usernameKey: input.username.toLowerCase(),
-          email: input.email,
-          passwordHash,
-          firstName: input.firstName ?? '',
-          lastName: input.lastName ?? '',
-          avatar: null,
-          bio: '',
-          role: 'user',
-          isVerified: false,
-          mfaEnabled: false,
-          settings: { lastSeen: 'everyone' },
-          lastSeen: null,
-          lastLoginAt: null,
-        });
-        logger.info('registered', { userId: user._id.toHexString(), audit: 'account.created' });
-        return await signIn(user, origin);
-      } catch (error) {
-        if (!isDuplicateKey(error)) throw error;
-        await limits.count('auth.address', origin.ip);
-        throw new AppError('TAKEN', { message: 'This username or e-mail address is taken already.' });
-      }
-    },
-
     login: async (input, origin) => {
       const login =
         input.email === undefined
@@ -138,11 +81,11 @@ export function createAuthService(deps: Deps): AuthService {
       const refund = await takeTry(user?._id.toHexString() ?? account, user, origin);
       const right = await passwords.matches(input.password, user?.passwordHash ?? null);
       if (user === null || !right) {
-        logger.warn('sign-in failed', { ip: origin.ip, audit: 'login.failed' });
+        await audit.record('login.failed', { userId: user?._id.toHexString() ?? null, origin });
         throw new AppError('INVALID_CREDENTIALS');
       }
       await refund();
-      return signIn(user, origin);
+      return signin.signIn(user, origin);
     },
 
     refresh: async (refreshToken, origin) => {
@@ -163,7 +106,7 @@ export function createAuthService(deps: Deps): AuthService {
     me: async (actor) => {
       const user = await users.findById(actor.userId);
       if (user === null) throw new AppError('SESSION_REVOKED');
-      return ownView(user);
+      return signin.ownView(user);
     },
 
     sessions: async (actor) =>

@@ -6,6 +6,7 @@ export const errorTable: Readonly<Record<ErrorCode, { status: number; text: stri
   BAD_REQUEST: { status: 400, text: 'The request could not be understood.' },
   UNAUTHENTICATED: { status: 401, text: 'Please sign in.' },
   INVALID_CREDENTIALS: { status: 401, text: 'The name or password is wrong.' },
+  MFA_REQUIRED: { status: 401, text: 'Please enter the code of your authenticator.' },
   TOKEN_EXPIRED: { status: 401, text: 'The token has expired.' },
   TOKEN_REUSED: { status: 401, text: 'This refresh token was used before; the session has been ended.' },
   SESSION_REVOKED: { status: 401, text: 'This session has ended. Please sign in again.' },

@@ -33,6 +33,7 @@ export function requestId(): RequestHandler {
         door: 'http',
         ip: request.ip ?? '',
         userAgent: request.headers['user-agent'] ?? '',
+        language: request.headers['accept-language'] ?? '',
         requestId: id,
         socketId: null,
         refreshToken: null,

@@ -60,6 +60,7 @@ export function admitSockets(io: Server, deps: Deps): void {
         door: 'socket',
         ip,
         userAgent: socket.handshake.headers['user-agent'] ?? '',
+        language: socket.handshake.headers['accept-language'] ?? '',
         requestId: randomUUID(),
         socketId: socket.id,
         refreshToken: null,

@@ -1,0 +1,6 @@
+import type { RegistrationActions } from '../controllers/registration.controller.js';
+import type { RouteTable } from '../platform/http/http-door.js';
+
+export function registrationRoutes(registration: RegistrationActions): RouteTable {
+  return [{ method: 'post', path: '/auth/register', action: registration.register, status: 201 }];
+}

@@ -1,0 +1,44 @@
+import type { Origin } from '../contract/actor.js';
+import type { Logger } from '../platform/logging/logger.js';
+
+/** What is written down about accounts and their safety. */
+export type AuditEvent =
+  | 'account.created'
+  | 'account.deleted'
+  | 'account.exported'
+  | 'login'
+  | 'login.failed'
+  | 'login.new-device'
+  | 'session.ended'
+  | 'sessions.ended'
+  | 'token.reused'
+  | 'password.changed'
+  | 'password.reset'
+  | 'email.changed'
+  | 'username.changed'
+  | 'mfa.enabled'
+  | 'mfa.disabled'
+  | 'mfa.failed'
+  | 'mfa.recovery-codes'
+  | 'mfa.recovery-used'
+  | 'role.changed'
+  | 'api-key.created'
+  | 'api-key.revoked'
+  | 'admin.created';
+
+/** The audit log. `record` never rejects: what it can't keep is in the log file at least. */
+export type Audit = {
+  record(
+    event: AuditEvent,
+    about: { userId: string | null; origin: Origin | null; details?: Record<string, string> },
+  ): Promise<void>;
+};
+
+export function createAudit({ logger }: { logger: Logger }): Audit {
+  return {
+    record: (event, { userId, origin, details }) => {
+      logger.info(event, { audit: event, userId, ip: origin?.ip, requestId: origin?.requestId, ...details });
+      return Promise.resolve();
+    },
+  };
+}
