@@ -27,6 +27,7 @@ import { createMessageViews } from '../services/message.views.js';
 import { createPasswords } from '../services/password.js';
 import { createPresenceService } from '../services/presence.service.js';
 import { createPresenceWatch, type PresenceRooms } from '../services/presence.watch.js';
+import { createProofService } from '../services/proof.service.js';
 import { createRegistrationService } from '../services/registration.service.js';
 import { createSessionService, type SessionSockets } from '../services/session.service.js';
 import { createSignInService } from '../services/signin.service.js';
@@ -87,7 +88,8 @@ export async function wireServices(deps: Deps) {
   const passwords = await createPasswords({ cost: auth.bcryptCost });
   const audit = createAudit({ logger });
   const signin = createSignInService({ users: models.users, sessions, presence, audit, clock });
-  const accounts = { users: models.users, sessions, signin, passwords, limits, audit, clock, logger };
+  const proof = createProofService({ users: models.users, sessions, passwords, limits, audit });
+  const accounts = { users: models.users, sessions, signin, proof, passwords, limits, audit, clock, logger };
   const authService = createAuthService(accounts);
   const registration = createRegistrationService(accounts);
 

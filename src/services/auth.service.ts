@@ -4,10 +4,11 @@ import type { OwnUser, SessionView } from '../contract/views.js';
 import type { LimitName } from '../config/limit-table.js';
 import { AppError, notFound } from '../platform/errors/app-error.js';
 import type { Limits } from '../platform/limits/limits.js';
-import type { UserDoc, UserModel } from '../models/user.model.js';
+import type { UserModel } from '../models/user.model.js';
 import { presentSession } from '../presenters/session.presenter.js';
 import type { Audit } from './audit.service.js';
 import type { Passwords } from './password.js';
+import type { ProofService } from './proof.service.js';
 import type { OpenedSession, SessionService } from './session.service.js';
 import type { SignedIn, SignInService } from './signin.service.js';
 
@@ -34,41 +35,13 @@ type Deps = {
   sessions: SessionService;
   signin: SignInService;
   passwords: Passwords;
+  proof: ProofService;
   limits: Limits<LimitName>;
   audit: Audit;
 };
 
 export function createAuthService(deps: Deps): AuthService {
-  const { users, sessions, passwords, limits, signin, audit } = deps;
-
-  /**
-   * Takes one try from the address and the account before the password is looked at, so parallel guesses can't outrun
-   * the count. An exhausted one still lets through whoever comes from an address the account lives at, on tries of its own.
-   */
-  async function takeTry(
-    account: string,
-    user: UserDoc | null,
-    origin: Origin,
-  ): Promise<() => Promise<void>> {
-    const spent: [LimitName, string][] = [];
-    const spend = async (name: LimitName, subject: string): Promise<void> => {
-      await limits.spend(name, subject);
-      spent.push([name, subject]);
-    };
-    const refund = async (): Promise<void> => {
-      await Promise.all(spent.map(([name, subject]) => limits.refund(name, subject)));
-    };
-    try {
-      await spend('auth.address', origin.ip);
-      await spend('auth.account', account);
-    } catch (error) {
-      await refund();
-      const known = user !== null && (await sessions.knowsAddress(user._id.toHexString(), origin.ip));
-      if (!known) throw error;
-      await spend('auth.known', `${account}:${origin.ip}`);
-    }
-    return refund;
-  }
+  const { users, sessions, passwords, limits, proof, signin, audit } = deps;
 
   return {
     login: async (input, origin) => {
@@ -78,13 +51,14 @@ export function createAuthService(deps: Deps): AuthService {
           : { email: input.email };
       const account = 'email' in login ? login.email : login.usernameKey;
       const user = await users.findByLogin(login);
-      const refund = await takeTry(user?._id.toHexString() ?? account, user, origin);
+      const userId = user?._id.toHexString() ?? null;
+      const giveBack = await proof.takeTry({ account: userId ?? account, userId }, origin);
       const right = await passwords.matches(input.password, user?.passwordHash ?? null);
       if (user === null || !right) {
-        await audit.record('login.failed', { userId: user?._id.toHexString() ?? null, origin });
+        await audit.record('login.failed', { userId, origin });
         throw new AppError('INVALID_CREDENTIALS');
       }
-      await refund();
+      await giveBack();
       return signin.signIn(user, origin);
     },
 
