@@ -1,6 +1,5 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import express from 'express';
 import { createAdapter } from '@socket.io/redis-adapter';
 import type { Config } from '../config/config.js';
 import { windowOf } from '../config/limit-table.js';
@@ -13,7 +12,7 @@ import { contextOf } from '../platform/http/context.js';
 import { createSessionCookies } from '../platform/http/cookies.js';
 import { healthRoutes } from '../platform/http/health.js';
 import { createHttpApp } from '../platform/http/http-app.js';
-import { mount } from '../platform/http/http-door.js';
+import { doorOf } from '../platform/http/http-door.js';
 import { identify } from '../platform/http/identify.js';
 import { createOriginPolicy } from '../platform/http/origins.js';
 import { apiRateLimit } from '../platform/http/rate-limit.js';
@@ -107,8 +106,7 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
     refreshTtlSeconds: config.auth.refreshTtlSeconds,
   });
   const { transport } = config.auth;
-  const api = express.Router();
-  mount(api, apiRoutes(services.actions), { cookies, transport });
+  const api = doorOf(apiRoutes(services.actions), { cookies, transport });
   const http = createServer(
     createHttpApp({
       trustProxyHops: config.server.trustProxyHops,

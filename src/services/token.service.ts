@@ -1,5 +1,6 @@
 import { createHash, createHmac, randomUUID, type KeyObject } from 'node:crypto';
 import jwt from 'jsonwebtoken';
+import { LRUCache } from 'lru-cache';
 import type { Dialect } from '../contract/actor.js';
 import { AppError } from '../platform/errors/app-error.js';
 
@@ -39,12 +40,15 @@ const ISSUER = 'parley';
 const AUDIENCE = 'parley';
 /** Longer than any token of ours; verifying a megabyte is not for free. */
 const MAX_TOKEN_LENGTH = 4_096;
+/** Good tokens are verified once: who asks again with the same text pays a look-up. Their sessions are checked each time. */
+const KEPT = 10_000;
 
 export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 
 export function createTokenService(deps: Deps): TokenService {
+  const verified = new LRUCache<string, TokenClaims>({ max: KEPT });
   const keysOf = (kind: TokenKind): readonly KeyObject[] => (kind === 'refresh' ? deps.refresh : deps.access);
 
   function signer(kind: TokenKind): KeyObject {
@@ -70,6 +74,20 @@ export function createTokenService(deps: Deps): TokenService {
       if (error instanceof jwt.TokenExpiredError) throw new AppError('TOKEN_EXPIRED');
       return null;
     }
+  }
+
+  /** Null: not one of ours, or not of these kinds. */
+  function readClaims(token: string, kinds: readonly TokenKind[]): TokenClaims | null {
+    for (const verifier of new Set(kinds.flatMap(keysOf))) {
+      const payload = tryVerify(token, verifier);
+      if (payload === null) continue;
+      const { sub, sid, typ, dia, exp } = payload as Record<string, unknown>;
+      if (typeof sub !== 'string' || typeof sid !== 'string' || typeof exp !== 'number') return null;
+      const kind = kinds.find((each) => each === typ);
+      if (kind === undefined) return null;
+      return { userId: sub, sessionId: sid, kind, dialect: dia as Dialect, expiresAtMs: exp * 1_000 };
+    }
+    return null;
   }
 
   return {
@@ -99,21 +117,15 @@ export function createTokenService(deps: Deps): TokenService {
 
     verify: (token, kinds) => {
       if (token.length > MAX_TOKEN_LENGTH) throw new AppError('UNAUTHENTICATED');
-      for (const verifier of new Set(kinds.flatMap(keysOf))) {
-        const payload = tryVerify(token, verifier);
-        if (payload === null) continue;
-        const { sub, sid, typ, dia, exp } = payload as Record<string, unknown>;
-        if (typeof sub !== 'string' || typeof sid !== 'string' || typeof exp !== 'number') break;
-        if (!kinds.includes(typ as TokenKind)) break;
-        return {
-          userId: sub,
-          sessionId: sid,
-          kind: typ as TokenKind,
-          dialect: dia as Dialect,
-          expiresAtMs: exp * 1_000,
-        };
+      const known = verified.get(token);
+      if (known !== undefined && kinds.includes(known.kind)) {
+        if (known.expiresAtMs <= Date.now()) throw new AppError('TOKEN_EXPIRED');
+        return known;
       }
-      throw new AppError('UNAUTHENTICATED');
+      const read = readClaims(token, kinds);
+      if (read === null) throw new AppError('UNAUTHENTICATED');
+      verified.set(token, read);
+      return read;
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import compression from 'compression';
 import cors from 'cors';
 import express, { type Express, type RequestHandler, type Router } from 'express';
@@ -19,7 +20,7 @@ type Deps = {
   identify: RequestHandler;
   limit: RequestHandler;
   /** All of /api. */
-  api: Router;
+  api: RequestHandler;
 };
 
 const JSON_LIMIT = '512kb';
@@ -34,16 +35,48 @@ export function createHttpApp(deps: Deps): Express {
   app.set('trust proxy', deps.trustProxyHops);
   app.set('query parser', 'simple');
 
-  app.use(requestId());
-  app.use(accessLog(deps.logger));
-  app.use(helmet({ crossOriginResourcePolicy: { policy: 'same-origin' } }));
-  app.use(crossOrigin(deps.origins));
-  app.use(compressed());
+  app.use(
+    inOrder(requestId(), accessLog(deps.logger), securityHeaders(), crossOrigin(deps.origins), compressed()),
+  );
+  const body = express.json({ limit: JSON_LIMIT, strict: false });
+  app.use('/api', inOrder(deps.identify, deps.limit, body, deps.api));
   app.use(deps.open);
-  app.use('/api', deps.identify, deps.limit, express.json({ limit: JSON_LIMIT, strict: false }), deps.api);
   app.use(nothingHere());
   app.use(errorHandler(deps));
   return app;
+}
+
+/** One layer of Express for several handlers, each of which goes on to the next. */
+function inOrder(...handlers: readonly RequestHandler[]): RequestHandler {
+  return handlers.reduceRight<RequestHandler>(
+    (rest, handler) => (request, response, next) => {
+      const running = handler(request, response, (error?: unknown) => {
+        if (error === undefined) void rest(request, response, next);
+        else next(error);
+      });
+      if (running instanceof Promise) running.catch(next);
+    },
+    (_request, _response, next) => next(),
+  );
+}
+
+/** Helmet's headers, which are the same for every answer, worked out once. */
+function securityHeaders(): RequestHandler {
+  const headers = new Map<string, string>();
+  const stand = {
+    setHeader: (name: string, value: string) => headers.set(name, value),
+    removeHeader: () => undefined,
+  };
+  helmet({ crossOriginResourcePolicy: { policy: 'same-origin' } })(
+    {} as IncomingMessage,
+    stand as unknown as ServerResponse,
+    () => undefined,
+  );
+  const fixed = [...headers];
+  return (_request, response, next) => {
+    for (const [name, value] of fixed) response.setHeader(name, value);
+    next();
+  };
 }
 
 /** Only a browser on another page sends Origin; everybody else need not pay for CORS. */

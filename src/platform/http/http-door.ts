@@ -1,4 +1,4 @@
-import type { Request, RequestHandler, Response, Router } from 'express';
+import { Router, type Request, type RequestHandler, type Response } from 'express';
 import type { SuccessEnvelope } from '../../contract/events.js';
 import type { Action, Presented, Reply } from '../actions/action.js';
 import { AppError } from '../errors/app-error.js';
@@ -13,9 +13,29 @@ export type RouteTable = readonly Route[];
 
 type Deps = { cookies: SessionCookies; transport: 'both' | 'cookie' | 'bearer' };
 
-/** Puts every route of the tables on the router. */
-export function mount(router: Router, tables: readonly RouteTable[], deps: Deps): void {
-  for (const route of tables.flat()) router[route.method](route.path, http(route, deps));
+/**
+ * All routes of the tables behind one handler. There is a router for each first segment of a path, so that a request is
+ * held against the routes of its own capability, and not against all.
+ */
+export function doorOf(tables: readonly RouteTable[], deps: Deps): RequestHandler {
+  const routers = new Map<string, Router>();
+  for (const route of tables.flat()) {
+    const first = firstSegment(route.path);
+    const router = routers.get(first) ?? Router();
+    router[route.method](route.path, http(route, deps));
+    routers.set(first, router);
+  }
+  return (request, response, next) => {
+    const router = routers.get(firstSegment(request.path));
+    if (router === undefined) next();
+    else router(request, response, next);
+  };
+}
+
+/** Of `/Chats/:chatId` it is `chats`: paths are told apart without regard to case, as Express does. */
+function firstSegment(path: string): string {
+  const end = path.indexOf('/', 1);
+  return (end === -1 ? path.slice(1) : path.slice(1, end)).toLowerCase();
 }
 
 /** The HTTP door: path, query and body become one input, the action runs, the envelope goes out. Express 5 forwards rejections. */
@@ -59,5 +79,15 @@ function respond(
     }
   }
   const envelope: SuccessEnvelope<Presented> = { success: true, message: reply.message, data };
-  response.status(status).json(envelope);
+  sendJson(response, status, envelope);
+}
+
+/** What Express's own `json` comes to with our settings (no ETag, no escaping), at a fraction of its cost. */
+function sendJson(response: Response, status: number, body: object): void {
+  // As text, head and body leave in one write.
+  const text = JSON.stringify(body);
+  response.statusCode = status;
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  response.end(text);
 }

@@ -1,5 +1,5 @@
 import { ipKeyGenerator, rateLimit, type Options, type Store } from 'express-rate-limit';
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { AppError } from '../errors/app-error.js';
 import { key } from '../keys/keys.js';
 import type { KeyStore } from '../keystore/key-store.js';
@@ -21,25 +21,46 @@ type Deps = {
 export function apiRateLimit(deps: Deps): RequestHandler {
   const { anonymous, user, scale } = deps;
   if (scale === 0) return (_request, _response, next) => next();
-  return rateLimit({
+  const windowSeconds = Math.ceil(anonymous.perMs / 1_000);
+  /** Draft 8, without its optional partition key. */
+  const tell = (request: Request, response: Response): void => {
+    const info = infoOf(request);
+    if (info === undefined) return;
+    const name = contextOf(request).actor === null ? 'anonymous' : 'user';
+    const resetSeconds = Math.max(0, Math.ceil((info.resetTime.getTime() - Date.now()) / 1_000));
+    response.setHeader('RateLimit', `"${name}"; r=${info.remaining}; t=${resetSeconds}`);
+    response.setHeader('RateLimit-Policy', `"${name}"; q=${info.limit}; w=${windowSeconds}`);
+  };
+  const count = rateLimit({
     windowMs: anonymous.perMs,
     limit: (request) => (contextOf(request).actor === null ? anonymous.points : user.points) * scale,
     keyGenerator: (request) => {
       const { actor, origin } = contextOf(request);
       return actor === null ? `ip:${ipKeyGenerator(origin.ip)}` : `user:${actor.userId}`;
     },
-    standardHeaders: 'draft-8',
+    standardHeaders: false,
     legacyHeaders: false,
-    identifier: (request) => (contextOf(request).actor === null ? 'anonymous' : 'user'),
-    handler: (request, _response, next) => {
-      const { rateLimit: info } = request as unknown as { rateLimit?: { resetTime?: Date } };
-      const waitMs = (info?.resetTime?.getTime() ?? Date.now() + 1_000) - Date.now();
+    handler: (request, response, next) => {
+      tell(request, response);
+      const waitMs = (infoOf(request)?.resetTime.getTime() ?? Date.now() + 1_000) - Date.now();
       next(new AppError('LIMITED', { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1_000)) }));
     },
     store: storeOn(deps),
     passOnStoreError: true,
     validate: false,
   });
+  return (request, response, next) =>
+    count(request, response, (error?: unknown) => {
+      tell(request, response);
+      next(error);
+    });
+}
+
+type Info = { limit: number; remaining: number; resetTime: Date };
+
+/** What express-rate-limit notes on the request; absent when it could not count. */
+function infoOf(request: Request): Info | undefined {
+  return (request as unknown as { rateLimit?: Info }).rateLimit;
 }
 
 function storeOn({ keyStore, fallback, logger }: Deps): Store {

@@ -36,6 +36,18 @@ const secretWhole = new Set([
   'draft',
 ]);
 
+/** Names of fields come again and again: what each comes to is worked out once. */
+const nameKept = 1_000;
+const names = new Map<string, { masked: string; secret: boolean }>();
+
+function nameOf(key: string): { masked: string; secret: boolean } {
+  const known = names.get(key);
+  if (known !== undefined) return known;
+  const made = { masked: maskText(key, 100), secret: looksSecret(key) };
+  if (names.size < nameKept && key.length <= 100) names.set(key, made);
+  return made;
+}
+
 function looksSecret(key: string): boolean {
   const plain = key.toLowerCase().replace(/[-_\s]/g, '');
   return secretWhole.has(plain) || secretPart.test(plain);
@@ -108,17 +120,16 @@ function copyEntries(entries: readonly (readonly [string, unknown])[], walk: Wal
   const copy: Record<string, unknown> = {};
   for (const [key, value] of entries.slice(0, maxEntries)) {
     if (walk.left <= 0) break;
-    const name = spend(walk, maskText(key, 100));
-    copy[name] = copyField(key, value, walk);
+    copy[spend(walk, nameOf(key).masked)] = copyField(key, value, walk);
   }
-  const more = entries.length - Object.keys(copy).length;
+  const more = entries.length <= maxEntries && walk.left > 0 ? 0 : entries.length - Object.keys(copy).length;
   if (more > 0) copy['…'] = `${more} more`;
   return copy;
 }
 
 function copyField(key: string, value: unknown, walk: Walk): unknown {
   if (typeof value === 'boolean' || value === null || value === undefined) return value;
-  if (!looksSecret(key)) return copyValue(value, walk);
+  if (!nameOf(key).secret) return copyValue(value, walk);
   return key === 'code' && typeof value === 'string' && isErrorCode(value) ? value : redacted;
 }
 

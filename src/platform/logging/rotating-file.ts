@@ -6,6 +6,7 @@
  * rotation is one rename to a name of its own, so two that rotate at once lose nothing. An outside logrotate works too.
  */
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { basename, dirname, extname, join } from 'node:path';
 
 export type RotatingFile = Readonly<{
@@ -93,6 +94,9 @@ function createTail({ path, maxBytes, maxFiles }: Pick<Options, 'path' | 'maxByt
   return { write, close };
 }
 
+/** Lines wait so long for company; what a process leaves behind at `kill -9` is no more. */
+const GATHER_MS = 20;
+
 type Waiting = { lines: string[]; bytes: number };
 
 /** Takes from the front what makes one write; never nothing. */
@@ -132,8 +136,8 @@ export function createRotatingFile(options: Options): RotatingFile {
   }
 
   async function drain(): Promise<void> {
-    // Lines of one turn of the event loop become one write.
-    await new Promise(setImmediate);
+    // What is logged within a moment becomes one write.
+    await pause(GATHER_MS);
     while (waiting.lines.length > 0) {
       const batch = takeBatch(waiting, maxBatch);
       const { lost } = state;

@@ -51,7 +51,7 @@ function transportTo(write: (info: Info) => void, level: Level): winston.transpo
   return new winston.transports.Stream({ stream, level });
 }
 
-type ConsoleOut = Readonly<{ write(info: Info): void; detach(): void }>;
+type ConsoleOut = Readonly<{ write(info: Info): void; flush(): void; detach(): void }>;
 
 /** Falls silent for good when the reader of the stream is gone (EPIPE): the files go on. */
 function createConsole(stream: NodeJS.WritableStream, development: boolean): ConsoleOut {
@@ -61,11 +61,23 @@ function createConsole(stream: NodeJS.WritableStream, development: boolean): Con
     reader.gone = true;
   };
   stream.on('error', onError);
+  // Writing to a pipe or a file holds the process up each time: the lines of one turn go out together.
+  const waiting: string[] = [];
+  const flush = () => {
+    const lines = waiting.splice(0).join('');
+    if (!reader.gone && lines !== '') stream.write(lines);
+  };
+  process.on('exit', flush);
   return {
     write(info) {
-      if (!reader.gone) stream.write(`${development ? consoleLine(info, colour) : info[MESSAGE]}\n`);
+      if (reader.gone) return;
+      if (waiting.length === 0) setImmediate(flush);
+      waiting.push(`${development ? consoleLine(info, colour) : info[MESSAGE]}\n`);
     },
+    flush,
     detach() {
+      flush();
+      process.removeListener('exit', flush);
       reader.gone = true;
       stream.removeListener('error', onError);
     },
@@ -146,6 +158,7 @@ export function createLogger(options: LoggerOptions): ClosableLogger {
 
   async function close(): Promise<void> {
     await Promise.all([...combined, ...errors].map((file) => file.close()));
+    out?.flush();
     // A write to a reader that has just gone reports so a turn later.
     await new Promise(setImmediate);
     out?.detach();
