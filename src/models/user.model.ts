@@ -116,8 +116,11 @@ export function createUserModel(connection: Connection) {
       return [...byKey, ...byName];
     },
 
-    touchLogin: async (id: string, at: Date): Promise<void> => {
-      await model.updateOne({ _id: toId(id) }, { $set: { lastLoginAt: at } });
+    /** False when the account is gone or its password is another than that of `user`. */
+    touchLogin: async (user: Pick<UserDoc, '_id' | 'passwordHash'>, at: Date): Promise<boolean> => {
+      const { _id, passwordHash } = user;
+      const result = await model.updateOne({ _id, passwordHash }, { $set: { lastLoginAt: at } });
+      return result.matchedCount === 1;
     },
 
     touchLastSeen: async (id: string, at: Date): Promise<void> => {
