@@ -123,7 +123,7 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
       }),
       identify: identify(
         {
-          authenticate: services.authenticate,
+          authenticate: (token) => services.authenticate(token, { often: true }),
           ...{ cookies, transport, origins },
           changingGets: new Set(['/auth/logout']),
         },

@@ -154,9 +154,9 @@ export async function wireServices(deps: Deps) {
     }),
   };
 
-  /** The one token verifier, for both doors. */
-  const authenticate = async (token: string) => {
-    const claims = tokens.verify(token, ['access', 'bearer']);
+  /** The one token verifier, for both doors. `often`: the token comes with each request, and not once with a socket. */
+  const authenticate = async (token: string, { often = false } = {}) => {
+    const claims = tokens[often ? 'recognise' : 'verify'](token, ['access', 'bearer']);
     return { actor: await sessions.actor(claims), expiresAtMs: claims.expiresAtMs };
   };
 

@@ -173,7 +173,7 @@ function leases(table: MemoryTable): LeaseMethods {
     return found;
   };
   const dropIfEmpty = (key: string, set: LeaseSet): void => {
-    if (set.members.size === 0) table.remove(key);
+    if (set.size === 0) table.remove(key);
   };
   const live = (key: string): string[] => {
     const now = table.now();
@@ -188,9 +188,9 @@ function leases(table: MemoryTable): LeaseMethods {
     },
     leaseRemove: async (key, member) => {
       const set = find(key);
-      const endsAt = set?.members.get(member);
+      const endsAt = set?.endOf(member);
       if (set === undefined || endsAt === undefined) return false;
-      set.members.delete(member);
+      set.delete(member);
       dropIfEmpty(key, set);
       return endsAt > table.now();
     },
@@ -201,7 +201,7 @@ function leases(table: MemoryTable): LeaseMethods {
       if (set === undefined) return [];
       const now = table.now();
       const ended = set.inOrder((endsAt) => endsAt <= now);
-      for (const member of ended) set.members.delete(member);
+      for (const member of ended) set.delete(member);
       dropIfEmpty(key, set);
       return ended;
     },

@@ -25,21 +25,51 @@ export class Bucket {
   ) {}
 }
 
-/** Member → when its lease ends. Members whose lease has ended stay until they are reaped. */
+/**
+ * Member → when its lease ends. Members whose lease has ended stay until they are reaped.
+ * Most sets have one member for all their life (the nodes of a user, his sockets), so one is kept without a Map.
+ */
 export class LeaseSet {
-  readonly members = new Map<string, number>();
   endsAt = Infinity;
+  #only: string | null = null;
+  #onlyEnds = 0;
+  #many: Map<string, number> | null = null;
   #lastEnd = 0;
 
+  get size(): number {
+    return this.#many?.size ?? (this.#only === null ? 0 : 1);
+  }
+
+  endOf(member: string): number | undefined {
+    if (this.#many !== null) return this.#many.get(member);
+    return this.#only === member ? this.#onlyEnds : undefined;
+  }
+
   add(member: string, endsAt: number): void {
-    this.members.set(member, endsAt);
+    if (this.#many !== null) this.#many.set(member, endsAt);
+    else if (this.#only === null || this.#only === member) {
+      this.#only = member;
+      this.#onlyEnds = endsAt;
+    } else {
+      this.#many = new Map([
+        [this.#only, this.#onlyEnds],
+        [member, endsAt],
+      ]);
+      this.#only = null;
+    }
     this.#lastEnd = Math.max(this.#lastEnd, endsAt);
     this.endsAt = this.#lastEnd + leaseSetKeptMs;
   }
 
+  delete(member: string): void {
+    this.#many?.delete(member);
+    if (this.#only === member) this.#only = null;
+  }
+
   /** Members whose end passes, earliest first; equal ends by name, as Redis orders them. */
   inOrder(passes: (endsAt: number) => boolean): string[] {
-    return [...this.members]
+    if (this.#many === null) return this.#only !== null && passes(this.#onlyEnds) ? [this.#only] : [];
+    return [...this.#many]
       .filter(([, endsAt]) => passes(endsAt))
       .sort(([a, endA], [b, endB]) => endA - endB || (a < b ? -1 : 1))
       .map(([member]) => member);

@@ -68,7 +68,7 @@ export function admitSockets(io: Server, deps: Deps): void {
       tokenExpiresAt: expiresAtMs,
       limitedSince: 0,
       limitedLast: 0,
-      peers: new Set(),
+      peers: null,
     };
     const ledger = deps.registry.expect(actor.userId);
     try {
@@ -85,6 +85,15 @@ export function admitSockets(io: Server, deps: Deps): void {
     }
   }
 
+  /** One function for all sockets: a closure for each would weigh on every idle connection. */
+  function onDisconnect(this: ParleySocket, reason: string): void {
+    const { userId } = this.data.actor;
+    deps.registry.release(this);
+    deps.leavePlace(userId, this.id);
+    deps.onDisconnected(userId);
+    deps.logger.debug('socket closed', { userId, reason });
+  }
+
   io.on('connection', (raw) => {
     const socket = raw as unknown as ParleySocket;
     const entry = admitted.get(socket);
@@ -98,12 +107,7 @@ export function admitSockets(io: Server, deps: Deps): void {
     forgetHandshake(socket);
     deps.registry.admit(socket, ledger, welcome);
     deps.door.attach(socket);
-    socket.once('disconnect', (reason) => {
-      deps.registry.release(socket);
-      deps.leavePlace(actor.userId, socket.id);
-      deps.onDisconnected(actor.userId);
-      deps.logger.debug('socket closed', { userId: actor.userId, reason });
-    });
+    socket.on('disconnect', onDisconnect);
     deps.onConnected(actor.userId);
     tell(socket, 'connection:established', {
       userId: actor.userId,

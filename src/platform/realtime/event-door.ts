@@ -91,19 +91,21 @@ export function createEventDoor(deps: Deps): EventDoor {
     if (underWay === 0) for (const resolve of waiting.splice(0)) resolve();
   }
 
+  /**
+   * One listener for every name and every socket: a fraction of the memory of a listener each, and unknown events are
+   * seen too. The name may be a number on the wire, whatever the types say.
+   */
+  function onAny(this: ParleySocket, name: string | number, ...args: unknown[]): void {
+    const event = String(name);
+    underWay += 1;
+    handle(this, event, args).then(done, (error: unknown) => {
+      done();
+      logger.error('an event handler broke', { event, error });
+    });
+  }
+
   return {
-    attach: (socket) => {
-      // One listener for every name: half the memory of a listener each, and unknown events are seen too.
-      // Its name may be a number on the wire, whatever the types say.
-      socket.onAny((name: string | number, ...args: unknown[]) => {
-        const event = String(name);
-        underWay += 1;
-        handle(socket, event, args).then(done, (error: unknown) => {
-          done();
-          logger.error('an event handler broke', { event, error });
-        });
-      });
-    },
+    attach: (socket) => void socket.onAny(onAny),
     idle: () => (underWay === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   };
 }

@@ -35,9 +35,12 @@ export type RealtimeServer = {
   close(): void;
 };
 
+const ADDRESS = Symbol('address');
+
 type CountedConnection = {
+  [ADDRESS]?: string;
   readonly request: IncomingMessage;
-  once(event: 'close', listener: () => void): void;
+  on(event: 'close', listener: (this: CountedConnection) => void): void;
 };
 
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
@@ -76,13 +79,17 @@ export function createRealtimeServer({ http, origins, settings, adapter, logger 
   io.engine.on('connection', (connection: EngineConnection & CountedConnection) => {
     batched(connection);
     const ip = clientIp(connection.request, settings.trustProxyHops);
+    connection[ADDRESS] = ip;
     perIp.set(ip, (perIp.get(ip) ?? 0) + 1);
-    connection.once('close', () => {
-      const left = (perIp.get(ip) ?? 1) - 1;
-      if (left === 0) perIp.delete(ip);
-      else perIp.set(ip, left);
-    });
+    connection.on('close', onClose);
   });
+
+  function onClose(this: CountedConnection): void {
+    const ip = this[ADDRESS] ?? '';
+    const left = (perIp.get(ip) ?? 1) - 1;
+    if (left === 0) perIp.delete(ip);
+    else perIp.set(ip, left);
+  }
 
   const emitter = adapter === undefined ? localEmitter(io) : clusterEmitter(io);
 

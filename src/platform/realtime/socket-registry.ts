@@ -11,8 +11,8 @@ export type SocketData = {
   /** Since when this socket has been over its limits without a pause; 0 = it is not. */
   limitedSince: number;
   limitedLast: number;
-  /** Users whose presence this socket hears of for good: the other sides of direct chats. */
-  peers: Set<string>;
+  /** Users whose presence this socket hears of for good: the other sides of direct chats. Null: nobody yet. */
+  peers: Set<string> | null;
 };
 
 type NoEvents = Record<string, never>;
@@ -83,7 +83,7 @@ export function createSocketRegistry(): SocketRegistry {
     admit: (socket, ledger, { chatIds, peers }) => {
       const { userId } = ledger;
       const chats = new Set([...chatIds, ...ledger.entered]);
-      socket.data.peers = new Set(peers);
+      if (peers.length > 0) socket.data.peers = new Set(peers);
       for (const chatId of ledger.left) chats.delete(chatId);
       ledger.close();
       const sockets = byUser.get(userId) ?? new Set();
@@ -104,7 +104,8 @@ export function createSocketRegistry(): SocketRegistry {
       for (const userId of userIds) {
         const peers = options.peers.filter((id) => id !== userId);
         for (const socket of byUser.get(userId) ?? NONE) {
-          for (const peer of peers) socket.data.peers.add(peer);
+          const known = (socket.data.peers ??= new Set());
+          for (const peer of peers) known.add(peer);
           void socket.join([room.chat(chatId), ...peers.map(room.presence)]);
         }
         for (const ledger of expected.get(userId) ?? []) {
@@ -132,13 +133,13 @@ export function createSocketRegistry(): SocketRegistry {
       const watchers = new Set<string>();
       for (const socket of all()) {
         const { actor, peers } = socket.data;
-        if (actor.userId !== userId && !peers.has(userId) && socket.rooms.has(room.presence(userId)))
+        if (actor.userId !== userId && peers?.has(userId) !== true && socket.rooms.has(room.presence(userId)))
           watchers.add(actor.userId);
       }
       const watched = new Set<string>();
       for (const socket of byUser.get(userId) ?? NONE) {
         for (const name of socket.rooms) {
-          if (room.isPresence(name) && !socket.data.peers.has(room.userOf(name)))
+          if (room.isPresence(name) && socket.data.peers?.has(room.userOf(name)) !== true)
             watched.add(room.userOf(name));
         }
       }
