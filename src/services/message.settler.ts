@@ -53,7 +53,7 @@ export function createMessageSettler(deps: Deps): MessageSettler {
     timer ??= setTimeout(() => {
       timer = null;
       void settle();
-    }, deps.intervalMs ?? 1_000).unref();
+    }, deps.intervalMs ?? 2_000).unref();
   }
 
   function settle(): Promise<void> {
