@@ -85,7 +85,7 @@ const reserved: readonly { from: RegExp; unless?: RegExp; target: RegExp; why: s
 
 /** Where a package may be imported: everything else goes through what these files offer. */
 const homes: Readonly<Record<string, readonly string[]>> = {
-  express: ['src/platform/http/', 'src/app/'],
+  express: ['src/platform/http/', 'src/platform/docs/', 'src/app/'],
   'express-rate-limit': ['src/platform/http/'],
   helmet: ['src/platform/http/'],
   cors: ['src/platform/http/'],

@@ -9,6 +9,7 @@ export function banner({ config, version, url, parts }: App & { config: Config; 
     ``,
     `    Chat      ${config.server.publicUrl ?? url}`,
     `    Health    ${url}/health   ${url}/readyz`,
+    `    Docs      ${url}/api/docs`,
     `    Guide     README.md: a first conversation with curl and socket.io-client`,
     ``,
     `    Database  ${parts.database}`,

@@ -8,6 +8,7 @@ import { createModels } from '../models/index.js';
 import { migrate, missingIndexes } from '../models/migrate.js';
 import { systemClock } from '../platform/clock/clock.js';
 import { createCluster } from '../platform/cluster/cluster.js';
+import { docsRoutes } from '../platform/docs/docs-routes.js';
 import { contextOf } from '../platform/http/context.js';
 import { createSessionCookies } from '../platform/http/cookies.js';
 import { healthRoutes } from '../platform/http/health.js';
@@ -23,6 +24,7 @@ import { connectMongo } from '../platform/mongo/connect.js';
 import { openDatabase } from '../platform/mongo/provider.js';
 import { createSocketRegistry } from '../platform/realtime/socket-registry.js';
 import { apiRoutes } from '../routes/index.js';
+import { serverEvents } from '../sockets/server-events.js';
 import type { Lifecycle } from './lifecycle.js';
 import { registerProcess } from './sole-process.js';
 import { wireServices } from './wire-services.js';
@@ -106,21 +108,30 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
     refreshTtlSeconds: config.auth.refreshTtlSeconds,
   });
   const { transport } = config.auth;
-  const api = doorOf(apiRoutes(services.actions), { cookies, transport });
+  const tables = apiRoutes(services.actions);
+  const api = doorOf(tables, { cookies, transport });
   const http = createServer(
     createHttpApp({
       trustProxyHops: config.server.trustProxyHops,
       origins,
       logger,
       development: config.env === 'development',
-      open: healthRoutes({
-        version,
-        phase: () => (lifecycle.draining ? 'draining' : phase),
-        checks: [
-          { name: 'mongodb', ping: mongo.ping },
-          { name: 'keyStore', ping: () => keyStore.ping() },
-        ],
-      }),
+      open: [
+        healthRoutes({
+          version,
+          phase: () => (lifecycle.draining ? 'draining' : phase),
+          checks: [
+            { name: 'mongodb', ping: mongo.ping },
+            { name: 'keyStore', ping: () => keyStore.ping() },
+          ],
+        }),
+        docsRoutes({
+          about: { title: 'Parley', version, description: 'Self-hosted real-time chat: REST and Socket.IO.' },
+          routes: tables.flat(),
+          asked: services.events,
+          told: serverEvents,
+        }),
+      ],
       identify: identify(
         {
           authenticate: (token) => services.authenticate(token, { often: true }),

@@ -5,6 +5,7 @@ import { createAuthActions } from '../controllers/auth.controller.js';
 import { createChatActions } from '../controllers/chat.controller.js';
 import { createMessageActions } from '../controllers/message.controller.js';
 import { createRegistrationActions } from '../controllers/registration.controller.js';
+import { createSessionActions } from '../controllers/session.controller.js';
 import { createUserActions } from '../controllers/user.controller.js';
 import type { Models } from '../models/index.js';
 import type { Clock } from '../platform/clock/clock.js';
@@ -35,6 +36,7 @@ import { createSyncService } from '../services/sync.service.js';
 import { createTokenService } from '../services/token.service.js';
 import { createTypingService } from '../services/typing.service.js';
 import { createUserService } from '../services/user.service.js';
+import { socketEvents } from '../sockets/index.js';
 
 type Deps = {
   config: Config;
@@ -160,7 +162,10 @@ export async function wireServices(deps: Deps) {
     return { actor: await sessions.actor(claims), expiresAtMs: claims.expiresAtMs };
   };
 
-  return { actions, authenticate, facts, limits, presence, typing, log, settler, chatViews };
+  const session = createSessionActions({ authenticate, prolong: (renewed) => sockets.prolong(renewed) });
+  const events = socketEvents(actions, session);
+
+  return { actions, events, authenticate, facts, limits, presence, typing, log, settler, chatViews };
 }
 
 export type Services = Awaited<ReturnType<typeof wireServices>>;

@@ -2,7 +2,6 @@ import type { Server as HttpServer } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import type { Server } from 'socket.io';
 import type { Config } from '../config/config.js';
-import { createSessionActions } from '../controllers/session.controller.js';
 import type { Models } from '../models/index.js';
 import type { Clock } from '../platform/clock/clock.js';
 import type { Cluster } from '../platform/cluster/cluster.js';
@@ -22,7 +21,6 @@ import { fanOutMessages } from '../services/message.fanout.js';
 import { fanOutPresence } from '../services/presence.fanout.js';
 import type { PresenceRooms } from '../services/presence.watch.js';
 import type { SessionSockets } from '../services/session.service.js';
-import { socketEvents } from '../sockets/index.js';
 import type { Services } from './wire-services.js';
 
 /** What services may ask of the sockets this process holds. */
@@ -100,12 +98,8 @@ export function wireSockets(deps: Deps) {
   });
   fanOutPresence(facts, realtime.emitter);
 
-  const session = createSessionActions({
-    authenticate: services.authenticate,
-    prolong: (renewed) => socketPorts(registry).prolong(renewed),
-  });
   const door = createEventDoor({
-    events: socketEvents(services.actions, session),
+    events: services.events,
     spend: (bucket, userId) =>
       services.limits.spend(bucket === 'event' ? 'socket.event' : 'socket.signal', userId),
     logger,

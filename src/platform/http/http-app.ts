@@ -14,8 +14,8 @@ type Deps = {
   origins: OriginPolicy;
   logger: Logger;
   development: boolean;
-  /** Answers before anything is asked of the caller: health. */
-  open: Router;
+  /** For everybody, outside the table of actions: health, documentation. */
+  open: readonly Router[];
   /** Who asks (identify), then how much he may (limits). */
   identify: RequestHandler;
   limit: RequestHandler;
@@ -40,7 +40,7 @@ export function createHttpApp(deps: Deps): Express {
   );
   const body = express.json({ limit: JSON_LIMIT, strict: false });
   app.use('/api', inOrder(deps.identify, deps.limit, body, deps.api));
-  app.use(deps.open);
+  app.use(...deps.open);
   app.use(nothingHere());
   app.use(errorHandler(deps));
   return app;
