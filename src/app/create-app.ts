@@ -99,6 +99,7 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
   lifecycle.opened('settler', services.settler, (it) => it.close());
   lifecycle.opened('message log', services.log, (it) => it.close());
   lifecycle.opened('typing', services.typing, (it) => it.close());
+  lifecycle.opened('what follows answers', services.afterwards, (it) => it.close());
   lifecycle.opened('presence', services.presence, (it) => it.close());
 
   const origins = createOriginPolicy(config.server);

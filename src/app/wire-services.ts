@@ -3,11 +3,13 @@ import { limitTable } from '../config/limit-table.js';
 import type { Secrets } from '../config/secrets.js';
 import { createAuthActions } from '../controllers/auth.controller.js';
 import { createChatActions } from '../controllers/chat.controller.js';
+import { createCredentialsActions } from '../controllers/credentials.controller.js';
 import { createMessageActions } from '../controllers/message.controller.js';
 import { createRegistrationActions } from '../controllers/registration.controller.js';
 import { createSessionActions } from '../controllers/session.controller.js';
 import { createUserActions } from '../controllers/user.controller.js';
 import type { Models } from '../models/index.js';
+import { createAfterwards } from '../platform/background/afterwards.js';
 import type { Clock } from '../platform/clock/clock.js';
 import type { Cluster } from '../platform/cluster/cluster.js';
 import { createFacts } from '../platform/facts/facts.js';
@@ -20,6 +22,8 @@ import { createAuthService } from '../services/auth.service.js';
 import { createChatService } from '../services/chat.service.js';
 import { createChatViews } from '../services/chat.views.js';
 import type { FactMap } from '../services/facts.js';
+import { createIntrospectionService } from '../services/introspection.service.js';
+import type { Mailer } from '../services/mail.service.js';
 import { createMemberService, type MemberRooms } from '../services/member.service.js';
 import { createMessageLog } from '../services/message.log.js';
 import { announceStored, createMessageService, type SendContext } from '../services/message.service.js';
@@ -29,7 +33,6 @@ import { createPasswords } from '../services/password.js';
 import { createPresenceService } from '../services/presence.service.js';
 import { createPresenceWatch, type PresenceRooms } from '../services/presence.watch.js';
 import { createProofService } from '../services/proof.service.js';
-import { createRegistrationService } from '../services/registration.service.js';
 import { createSessionService, type SessionSockets } from '../services/session.service.js';
 import { createSignInService } from '../services/signin.service.js';
 import { createSyncService } from '../services/sync.service.js';
@@ -37,6 +40,7 @@ import { createTokenService } from '../services/token.service.js';
 import { createTypingService } from '../services/typing.service.js';
 import { createUserService } from '../services/user.service.js';
 import { socketEvents } from '../sockets/index.js';
+import { wireFlows } from './wire-flows.js';
 
 type Deps = {
   config: Config;
@@ -91,9 +95,19 @@ export async function wireServices(deps: Deps) {
   const audit = createAudit({ logger });
   const signin = createSignInService({ users: models.users, sessions, presence, audit, clock });
   const proof = createProofService({ users: models.users, sessions, passwords, limits, audit });
-  const accounts = { users: models.users, sessions, signin, proof, passwords, limits, audit, clock, logger };
-  const authService = createAuthService(accounts);
-  const registration = createRegistrationService(accounts);
+  const authService = createAuthService({
+    ...{ users: models.users, sessions, signin, proof, passwords, limits, audit },
+  });
+  const afterwards = createAfterwards({ logger });
+  // Until there is a pipeline.
+  const mailer: Mailer = {
+    send: async ({ template }) => logger.warn('a mail is not sent: there is no pipeline yet', { template }),
+  };
+  const flows = wireFlows({
+    ...{ config, secrets, models, keyStore, sessions, signin, passwords, proof, limits, audit, clock },
+    ...{ mailer, afterwards },
+  });
+  const introspection = createIntrospectionService({ tokens, sessions, users });
 
   const members = createMemberService({ members: models.members, cluster, rooms: sockets });
   const settler = createMessageSettler({ ...models, logger });
@@ -144,7 +158,8 @@ export async function wireServices(deps: Deps) {
 
   const actions: Actions = {
     auth: createAuthActions(authService),
-    registration: createRegistrationActions(registration),
+    registration: createRegistrationActions(flows.registration),
+    credentials: createCredentialsActions({ ...flows, introspection }),
     users: createUserActions({ users, presence, watch }),
     chats: createChatActions(chats),
     messages: createMessageActions({
@@ -165,7 +180,19 @@ export async function wireServices(deps: Deps) {
   const session = createSessionActions({ authenticate, prolong: (renewed) => sockets.prolong(renewed) });
   const events = socketEvents(actions, session);
 
-  return { actions, events, authenticate, facts, limits, presence, typing, log, settler, chatViews };
+  return {
+    actions,
+    events,
+    authenticate,
+    afterwards,
+    facts,
+    limits,
+    presence,
+    typing,
+    log,
+    settler,
+    chatViews,
+  };
 }
 
 export type Services = Awaited<ReturnType<typeof wireServices>>;

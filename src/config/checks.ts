@@ -133,6 +133,13 @@ function cookies({ values, production, problem, warn }: Check): void {
   }
 }
 
+/** Whoever is let in at once learns by it that the address was free. */
+function disclosure({ values, given, warn }: Check): void {
+  if (values.REGISTER_DISCLOSURE !== 'silent') return;
+  if (values.EMAIL_VERIFICATION ?? given('SMTP_URL')) return;
+  warn('REGISTER_DISCLOSURE is silent, which needs EMAIL_VERIFICATION: without it taken addresses are told.');
+}
+
 function lifetimes({ values, problem }: Check): void {
   if (values.REFRESH_TOKEN_EXPIRY >= values.ACCESS_TOKEN_EXPIRY) return;
   problem(
@@ -200,6 +207,7 @@ export function crossCheck(reading: Reading, environment: NodeJS.ProcessEnv): st
     pairs,
     objectStore,
     cookies,
+    disclosure,
     lifetimes,
     productionOnly,
   ];

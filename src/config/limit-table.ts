@@ -9,6 +9,13 @@ export type LimitName =
   | 'auth.address'
   | 'auth.account'
   | 'auth.known'
+  /** The same for mailed codes, counted apart: whoever has guessed at his own password in vain needs one. */
+  | 'code.address'
+  | 'code.account'
+  | 'code.known'
+  /** Mails with codes that strangers may have sent: by who asks (an address), by who gets them. */
+  | 'mail.asked'
+  | 'mail.received'
   /** Refreshing is outside the limit on failures; this only keeps a loop from hurting. By address. */
   | 'auth.refresh'
   | 'message.send'
@@ -25,6 +32,12 @@ export function limitTable(limits: LimitsConfig): Readonly<Record<LimitName, Lim
     'auth.address': failures,
     'auth.account': failures,
     'auth.known': failures,
+    'code.address': failures,
+    // Six digits are few: at most 80 guesses a day, however many addresses take part.
+    'code.account': { points: failures.points * 4, perMs: failures.perMs * 24 },
+    'code.known': failures,
+    'mail.asked': { points: 50, perMs: 15 * MINUTE },
+    'mail.received': { points: 5, perMs: 60 * MINUTE },
     'auth.refresh': { points: 600, perMs: 15 * MINUTE },
     'message.send': windowOf(limits.rates.messages),
     'socket.event': { burst: 30, perMinute: limits.socketEventsPerMinute },

@@ -12,6 +12,16 @@ export type RegisterInput = {
 
 export type LoginInput = { email?: string | undefined; username?: string | undefined; password: string };
 
+export type EmailInput = { email: string };
+
+export type VerifyEmailInput = { email: string; otp: string };
+
+export type ResetPasswordInput = { email: string; otp: string; newPassword: string };
+
+export type ChangePasswordInput = { currentPassword: string; newPassword: string };
+
+export type ChangeEmailInput = { newEmail: string; password: string };
+
 export type SendMessageInput = {
   chatId: string;
   content: string;

@@ -30,6 +30,12 @@ export type OwnUser = PublicUser & {
   lastLoginAt: string | null;
 };
 
+/** A code is on its way to the address, or would be if there were a reason to. Seconds. */
+export type CodeSent = { email: string; expiresIn: number; resendIn: number };
+
+/** What a token is worth, for services beside this one. `exp`: seconds since 1970. */
+export type TokenView = { active: boolean; user?: PublicUser; exp?: number };
+
 export type SessionView = {
   _id: string;
   device: string;

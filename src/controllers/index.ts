@@ -1,5 +1,6 @@
 import type { AuthActions } from './auth.controller.js';
 import type { ChatActions } from './chat.controller.js';
+import type { CredentialsActions } from './credentials.controller.js';
 import type { MessageActions } from './message.controller.js';
 import type { RegistrationActions } from './registration.controller.js';
 import type { UserActions } from './user.controller.js';
@@ -8,6 +9,7 @@ import type { UserActions } from './user.controller.js';
 export type Actions = {
   auth: AuthActions;
   registration: RegistrationActions;
+  credentials: CredentialsActions;
   users: UserActions;
   chats: ChatActions;
   messages: MessageActions;

@@ -17,3 +17,10 @@ export const DUPLICATE_KEY = 11000;
 export function isDuplicateKey(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'code' in error && error.code === DUPLICATE_KEY;
 }
+
+/** The field whose unique index refused a write: null when that is not what happened. */
+export function duplicateField(error: unknown): string | null {
+  if (!isDuplicateKey(error)) return null;
+  const { keyPattern } = error as { keyPattern?: Record<string, unknown> };
+  return Object.keys(keyPattern ?? {})[0] ?? '';
+}

@@ -58,6 +58,10 @@ export function createSessionModel(connection: Connection) {
         .lean<SessionDoc[]>()
         .exec(),
 
+    /** Whether the user has a session that began at this address. Takes as long when there is none. */
+    existsAt: async (userId: string, ip: string): Promise<boolean> =>
+      (await model.exists({ user: toId(userId), ip })) !== null,
+
     /** One winner among parallel rotations: only who still finds `from` as the good token replaces it. */
     rotate: async (change: {
       id: string;

@@ -123,6 +123,27 @@ export function createUserModel(connection: Connection) {
       return result.matchedCount === 1;
     },
 
+    /** `from`: only while the password is still that one. False when it is not, or the account is gone. */
+    changePassword: async (change: { _id: Id; from?: string; to: string }): Promise<boolean> => {
+      const { _id, from, to } = change;
+      const result = await model.updateOne(
+        { _id, ...(from === undefined ? {} : { passwordHash: from }) },
+        { $set: { passwordHash: to } },
+      );
+      return result.matchedCount === 1;
+    },
+
+    /** To an address that is proved. The account as it is then; null when it is gone. Rejects with a duplicate-key error. */
+    changeEmail: (id: string, email: string): Promise<UserDoc | null> =>
+      model
+        .findOneAndUpdate(
+          { _id: toId(id) },
+          { $set: { email, isVerified: true } },
+          { returnDocument: 'after' },
+        )
+        .lean<UserDoc>()
+        .exec(),
+
     touchLastSeen: async (id: string, at: Date): Promise<void> => {
       await model.updateOne({ _id: toId(id) }, { $max: { lastSeen: at } });
     },

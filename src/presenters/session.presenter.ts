@@ -32,7 +32,7 @@ const SYSTEMS = [
 ] as const;
 
 /** "Firefox on Linux", as far as the user agent tells; never the whole text. */
-function deviceOf(userAgent: string): string {
+export function deviceOf(userAgent: string): string {
   const browser = BROWSERS.find(([mark]) => userAgent.includes(mark))?.[1] ?? 'Unknown client';
   const system = SYSTEMS.find(([mark]) => userAgent.includes(mark))?.[1];
   return system === undefined ? browser : `${browser} on ${system}`;

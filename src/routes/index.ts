@@ -2,6 +2,7 @@ import type { Actions } from '../controllers/index.js';
 import type { RouteTable } from '../platform/http/http-door.js';
 import { authRoutes } from './auth.routes.js';
 import { chatRoutes } from './chat.routes.js';
+import { credentialsRoutes } from './credentials.routes.js';
 import { messageRoutes } from './message.routes.js';
 import { registrationRoutes } from './registration.routes.js';
 import { userRoutes } from './user.routes.js';
@@ -11,6 +12,7 @@ export function apiRoutes(actions: Actions): RouteTable[] {
   return [
     authRoutes(actions.auth),
     registrationRoutes(actions.registration),
+    credentialsRoutes(actions.credentials),
     userRoutes(actions.users),
     chatRoutes(actions.chats),
     messageRoutes(actions.messages),

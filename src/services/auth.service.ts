@@ -52,7 +52,10 @@ export function createAuthService(deps: Deps): AuthService {
       const account = 'email' in login ? login.email : login.usernameKey;
       const user = await users.findByLogin(login);
       const userId = user?._id.toHexString() ?? null;
-      const giveBack = await proof.takeTry({ account: userId ?? account, userId }, origin);
+      const giveBack = await proof.takeTry(
+        { secret: 'password', account: userId ?? account, userId },
+        origin,
+      );
       const right = await passwords.matches(input.password, user?.passwordHash ?? null);
       if (user === null || !right) {
         await audit.record('login.failed', { userId, origin });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import bcrypt from 'bcrypt';
 import { dictionary } from '@zxcvbn-ts/language-common';
+import { invalid } from '../platform/errors/app-error.js';
 
 /** Hashes and compares passwords, and knows the worst of them. */
 export type Passwords = {
@@ -30,6 +31,14 @@ export async function createPasswords({ cost }: { cost: number }): Promise<Passw
     },
     isCommon: (password) => common.has(password),
   };
+}
+
+/** Throws VALIDATION_FAILED for a password that everybody tries first: `{ newPassword }` names the field. */
+export function assertUncommon(passwords: Passwords, fields: Readonly<Record<string, string>>): void {
+  for (const [field, password] of Object.entries(fields)) {
+    if (!passwords.isCommon(password)) continue;
+    throw invalid({ field, message: 'is one of the most common passwords; please choose another' });
+  }
 }
 
 function digest(password: string): string {

@@ -20,7 +20,10 @@ export type ProofService = {
    * Takes one try at a secret of an account, by somebody who is not signed in, from the address and from the account.
    * `account`: its id, or what was typed when there is none, so that both are counted alike. Throws LIMITED.
    */
-  takeTry(at: { account: string; userId: string | null }, origin: Origin): Promise<GiveBack>;
+  takeTry(
+    at: { secret: 'password' | 'code'; account: string; userId: string | null },
+    origin: Origin,
+  ): Promise<GiveBack>;
   /** Takes one try at a secret of the actor's own account. Throws LIMITED. */
   takeOwnTry(actor: Actor): Promise<GiveBack>;
   /**
@@ -32,6 +35,12 @@ export type ProofService = {
 
 /** To be called when the try was right: only failures count. */
 export type GiveBack = () => Promise<void>;
+
+/** Passwords and mailed codes have tries of their own. */
+const rows = {
+  password: { address: 'auth.address', account: 'auth.account', known: 'auth.known' },
+  code: { address: 'code.address', account: 'code.account', known: 'code.known' },
+} as const satisfies Record<string, Record<string, LimitName>>;
 
 type Deps = {
   users: UserModel;
@@ -74,17 +83,18 @@ export function createProofService(deps: Deps): ProofService {
   return {
     takeOwnTry,
 
-    takeTry: async ({ account, userId }, { ip }) => {
+    takeTry: async ({ secret, account, userId }, { ip }) => {
+      const row = rows[secret];
       try {
         return await spendAll([
-          ['auth.address', ip],
-          ['auth.account', account],
+          [row.address, ip],
+          [row.account, account],
         ]);
       } catch (error) {
         // Asked of nobody when there is no such account: it takes as long.
         const known = await sessions.knowsAddress(userId ?? newId().toHexString(), ip);
         if (!known) throw error;
-        return spendAll([['auth.known', `${account}:${ip}`]]);
+        return spendAll([[row.known, `${account}:${ip}`]]);
       }
     },
 

@@ -239,7 +239,6 @@ export function createSessionService(deps: Deps): SessionService {
       return ids.length;
     },
 
-    knowsAddress: async (userId, ip) =>
-      (await sessions.findByUser(userId)).some((session) => session.ip === ip),
+    knowsAddress: (userId, ip) => sessions.existsAt(userId, ip),
   };
 }

@@ -16,7 +16,9 @@ import {
   withDefault,
   type Rule,
 } from '../../src/platform/validation/rule.js';
-import { loginInput, registerInput, sessionRef, tokenInput } from '../../src/validators/auth.validator.js';
+import { loginInput, sessionRef, tokenInput } from '../../src/validators/auth.validator.js';
+import * as credentialsInputs from '../../src/validators/credentials.validator.js';
+import * as registrationInputs from '../../src/validators/registration.validator.js';
 import * as chatInputs from '../../src/validators/chat.validator.js';
 import * as messageInputs from '../../src/validators/message.validator.js';
 import * as userInputs from '../../src/validators/user.validator.js';
@@ -185,7 +187,9 @@ describe.each(Object.entries(rules))('%s', (_name, rule) => {
 
 describe('the inputs of the server', () => {
   const schemas = {
-    ...{ registerInput, loginInput, sessionRef, tokenInput },
+    ...{ loginInput, sessionRef, tokenInput },
+    ...registrationInputs,
+    ...credentialsInputs,
     ...chatInputs,
     ...userInputs,
     sendMessageInput: messageInputs.sendMessageInput({ maxMessageLength: 10 }),

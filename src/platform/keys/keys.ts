@@ -28,6 +28,14 @@ export const key = {
   limit: (name: string, subject: string): string => `limit:${name}:${subject}`,
   /** Lease set of the user's sockets, each as node:socket. */
   sockets: (userId: string): string => `sockets:${userId}`,
+  /** A new password that waits for its code. */
+  reset: (email: string): string => `reset:${email}`,
+  /** A new address that waits for its code. */
+  changeEmail: (userId: string): string => `change-email:${userId}`,
+  /** Tries used up at a code (its id; the subject where there is none), by those who share them. */
+  codeTries: (purpose: string, id: string, lane: string): string => `code:tries:${purpose}:${id}:${lane}`,
+  /** There while no other code for `purpose` may be sent for the subject. */
+  codePause: (purpose: string, subject: string): string => `code:pause:${purpose}:${subject}`,
   lock: (name: string): string => `lock:${name}`,
 } as const;
 
