@@ -44,6 +44,7 @@ type Deps = {
   proof: ProofService;
   limits: Limits<LimitName>;
   mailer: Mailer;
+  canMail: boolean;
   afterwards: Afterwards;
   audit: Audit;
   clock: Clock;
@@ -83,7 +84,8 @@ export function wireFlows(deps: Deps) {
       users,
       codes: codesFor<PendingRegistration>('register', key.register, REGISTER_CODE_SECONDS),
       pauses: pausesOf(key.registerLimit),
-      emailVerification: config.accounts.emailVerification,
+      // Nobody gets a code before there is a pipeline for mail.
+      emailVerification: config.accounts.emailVerification && deps.canMail,
       disclosure: config.auth.registerDisclosure,
     }),
     passwordReset: createPasswordResetService({

@@ -105,7 +105,7 @@ export async function wireServices(deps: Deps) {
   };
   const flows = wireFlows({
     ...{ config, secrets, models, keyStore, sessions, signin, passwords, proof, limits, audit, clock },
-    ...{ mailer, afterwards },
+    ...{ mailer, afterwards, canMail: false },
   });
   const introspection = createIntrospectionService({ tokens, sessions, users });
 

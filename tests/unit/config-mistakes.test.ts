@@ -187,6 +187,7 @@ describe('production', () => {
     [{ PUBLIC_URL: 'http://chat.example.org' }, 'PUBLIC_URL'],
     [{ DATA_ENCRYPTION_KEY: '' }, 'DATA_ENCRYPTION_KEY'],
     [{ COOKIE_DOMAIN: 'example.com' }, 'COOKIE_DOMAIN'],
+    [{ REGISTER_DISCLOSURE: 'silent', EMAIL_VERIFICATION: 'off' }, 'REGISTER_DISCLOSURE'],
   ] satisfies [Env, string][])('only warns of %j', (env, variable) => {
     const { warnings } = load({ ...production, ...env });
     expect(warnings).toEqual([expect.stringContaining(variable)]);
