@@ -20,9 +20,6 @@ const logger = createLogger({
   nodeName: config.server.nodeName,
 });
 for (const warning of config.warnings) logger.warn(warning);
-if (config.accounts.emailVerification) {
-  logger.warn('e-mail verification is not available yet: people register without it');
-}
 
 const lifecycle = createLifecycle({ logger });
 const leave = (code: number): void => void logger.close().then(() => process.exit(code));

@@ -96,6 +96,8 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   mongoose: ['src/models/', 'src/platform/mongo/'],
   ioredis: ['src/platform/redis/'],
   bullmq: ['src/platform/queue/'],
+  nodemailer: ['src/platform/mail/'],
+  mailgen: ['src/presenters/mail.presenter.ts'],
   winston: ['src/platform/logging/'],
   bcrypt: ['src/services/password.ts'],
   jsonwebtoken: ['src/services/token.service.ts'],

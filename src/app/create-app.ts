@@ -4,13 +4,16 @@ import { createAdapter } from '@socket.io/redis-adapter';
 import type { Config } from '../config/config.js';
 import { windowOf } from '../config/limit-table.js';
 import { loadSecrets } from '../config/secrets.js';
+import { jobHandlers } from '../jobs/index.js';
 import { createModels } from '../models/index.js';
 import { migrate, missingIndexes } from '../models/migrate.js';
 import { systemClock } from '../platform/clock/clock.js';
 import { createCluster } from '../platform/cluster/cluster.js';
+import { createSealedBox } from '../platform/crypto/sealed-box.js';
 import { docsRoutes } from '../platform/docs/docs-routes.js';
 import { contextOf } from '../platform/http/context.js';
 import { createSessionCookies } from '../platform/http/cookies.js';
+import { devMailboxRoutes } from '../platform/http/dev-mailbox.js';
 import { healthRoutes } from '../platform/http/health.js';
 import { createHttpApp } from '../platform/http/http-app.js';
 import { doorOf } from '../platform/http/http-door.js';
@@ -22,11 +25,14 @@ import { openKeyStore, type OpenedKeyStore } from '../platform/keystore/open-key
 import type { Logger } from '../platform/logging/logger.js';
 import { connectMongo } from '../platform/mongo/connect.js';
 import { openDatabase } from '../platform/mongo/provider.js';
+import { openQueue } from '../platform/queue/open-queue.js';
 import { createSocketRegistry } from '../platform/realtime/socket-registry.js';
 import { apiRoutes } from '../routes/index.js';
+import { jobTable, queueTable } from '../services/job-map.js';
 import { serverEvents } from '../sockets/server-events.js';
 import type { Lifecycle } from './lifecycle.js';
 import { registerProcess } from './sole-process.js';
+import { wireMail } from './wire-mail.js';
 import { wireServices } from './wire-services.js';
 import { socketPorts, wireSockets } from './wire-sockets.js';
 
@@ -90,10 +96,29 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
   await cluster.start();
   lifecycle.opened('cluster', cluster, (it) => it.close());
 
+  // What need not be done at once
+  const box = createSealedBox(secrets.dataEncryption);
+  const queue = lifecycle.opened(
+    'queue',
+    await openQueue({
+      connections: keyStore.connections,
+      keyPrefix: config.keyPrefix,
+      store: models.jobs,
+      ...{ table: jobTable, queues: queueTable, clock, logger },
+    }),
+    (it) => it.close(),
+  );
+  const mail = lifecycle.opened(
+    'mail',
+    wireMail({ config, jobs: queue, keyStore, box, clock, logger }),
+    (it) => it.close(),
+  );
+
   // Services and the two doors
   const registry = createSocketRegistry();
   const services = await wireServices({
     ...{ config, secrets, models, keyStore, fallback, cluster, clock, logger },
+    ...{ mailer: mail.mailer, canMail: mail.canSend },
     sockets: socketPorts(registry),
   });
   lifecycle.opened('settler', services.settler, (it) => it.close());
@@ -111,6 +136,15 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
   const { transport } = config.auth;
   const tables = apiRoutes(services.actions);
   const api = doorOf(tables, { cookies, transport });
+  const health = healthRoutes({
+    version,
+    phase: () => (lifecycle.draining ? 'draining' : phase),
+    checks: [
+      { name: 'mongodb', ping: mongo.ping },
+      { name: 'keyStore', ping: () => keyStore.ping() },
+      { name: 'queue', ping: () => queue.ping() },
+    ],
+  });
   const http = createServer(
     createHttpApp({
       trustProxyHops: config.server.trustProxyHops,
@@ -118,14 +152,8 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
       logger,
       development: config.env === 'development',
       open: [
-        healthRoutes({
-          version,
-          phase: () => (lifecycle.draining ? 'draining' : phase),
-          checks: [
-            { name: 'mongodb', ping: mongo.ping },
-            { name: 'keyStore', ping: () => keyStore.ping() },
-          ],
-        }),
+        health,
+        ...(mail.mailbox === null ? [] : [devMailboxRoutes(mail.mailbox.list)]),
         docsRoutes({
           about: { title: 'Parley', version, description: 'Self-hosted real-time chat: REST and Socket.IO.' },
           routes: tables.flat(),
@@ -159,10 +187,12 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
   });
 
   // Open for business
+  if (config.server.roles.includes('notifications')) await queue.work(jobHandlers({ mail: mail.delivery }));
   await listen(http, config.server);
   lifecycle.opened('http server', http, (it) => closeHttp(it));
   lifecycle.opened('sockets', sockets, (it) => it.close());
   lifecycle.onDrain('sockets', sockets.drain);
+  lifecycle.onDrain('queue', () => queue.drain());
   phase = 'up';
   return {
     url: `http://${printable(config.server.host)}:${(http.address() as AddressInfo).port}`,

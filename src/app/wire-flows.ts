@@ -84,7 +84,7 @@ export function wireFlows(deps: Deps) {
       users,
       codes: codesFor<PendingRegistration>('register', key.register, REGISTER_CODE_SECONDS),
       pauses: pausesOf(key.registerLimit),
-      // Nobody gets a code before there is a pipeline for mail.
+      // Nobody is asked for a code that can't reach him.
       emailVerification: config.accounts.emailVerification && deps.canMail,
       disclosure: config.auth.registerDisclosure,
     }),

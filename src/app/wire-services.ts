@@ -50,6 +50,9 @@ type Deps = {
   /** This process's memory, for limits while the key store is away. */
   fallback: KeyStore;
   cluster: Cluster;
+  mailer: Mailer;
+  /** False: no mail leaves this deployment, so nobody can be asked for a mailed code. */
+  canMail: boolean;
   clock: Clock;
   logger: Logger;
   /** What the realtime layer does with its sockets when services ask. */
@@ -58,7 +61,8 @@ type Deps = {
 
 /** Models → services → actions, by hand and in order. Nothing here opens anything. */
 export async function wireServices(deps: Deps) {
-  const { config, secrets, models, keyStore, fallback, cluster, clock, logger, sockets } = deps;
+  const { config, secrets, models, keyStore, fallback, cluster, mailer, canMail, clock, logger, sockets } =
+    deps;
   const facts = createFacts<FactMap>(logger);
   const { auth, limits: limitsConfig } = config;
   const limits = createLimits({
@@ -99,13 +103,9 @@ export async function wireServices(deps: Deps) {
     ...{ users: models.users, sessions, signin, proof, passwords, limits, audit },
   });
   const afterwards = createAfterwards({ logger });
-  // Until there is a pipeline.
-  const mailer: Mailer = {
-    send: async ({ template }) => logger.warn('a mail is not sent: there is no pipeline yet', { template }),
-  };
   const flows = wireFlows({
     ...{ config, secrets, models, keyStore, sessions, signin, passwords, proof, limits, audit, clock },
-    ...{ mailer, afterwards, canMail: false },
+    ...{ mailer, afterwards, canMail },
   });
   const introspection = createIntrospectionService({ tokens, sessions, users });
 

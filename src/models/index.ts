@@ -1,6 +1,7 @@
 import type { Connection } from 'mongoose';
 import { createChatModel } from './chat.model.js';
 import { createChatQueries } from './chat.queries.js';
+import { createJobModel } from './job.model.js';
 import { createMemberModel } from './member.model.js';
 import { createMessageModel } from './message.model.js';
 import { createNodeModel } from './node.model.js';
@@ -16,6 +17,7 @@ export function createModels(connection: Connection) {
     members: createMemberModel(connection),
     messages: createMessageModel(connection),
     nodes: createNodeModel(connection),
+    jobs: createJobModel(connection),
     chatQueries: createChatQueries(connection),
   };
 }

@@ -3,8 +3,16 @@ import type { Models } from './index.js';
 
 /** The models that own a collection with indexes. */
 function owners(models: Models) {
-  const { users, sessions, chats, members, messages, nodes } = models;
-  return [users.model, sessions.model, chats.model, members.model, messages.model, nodes.model] as const;
+  const { users, sessions, chats, members, messages, nodes, jobs } = models;
+  return [
+    users.model,
+    sessions.model,
+    chats.model,
+    members.model,
+    messages.model,
+    nodes.model,
+    jobs.model,
+  ] as const;
 }
 
 /** Makes what is missing of collections and indexes; drops and changes nothing, and may be repeated at any time. */

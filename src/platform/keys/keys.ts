@@ -36,6 +36,11 @@ export const key = {
   codeTries: (purpose: string, id: string, lane: string): string => `code:tries:${purpose}:${id}:${lane}`,
   /** There while no other code for `purpose` may be sent for the subject. */
   codePause: (purpose: string, subject: string): string => `code:pause:${purpose}:${subject}`,
+  /** There once the mail server has taken the mail: it is not sent again. */
+  mailSent: (messageId: string): string => `mail:sent:${messageId}`,
+  /** Development only: the mails that were not sent, sealed, and the set of their ids. */
+  devMail: (id: string): string => `dev:mail:${id}`,
+  devMailbox: 'dev:mailbox',
   lock: (name: string): string => `lock:${name}`,
 } as const;
 
