@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Server as NetServer, type AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { createAdapter } from '@socket.io/redis-adapter';
 import type { Config } from '../config/config.js';
 import { windowOf } from '../config/limit-table.js';
@@ -42,6 +43,9 @@ export type App = {
   /** What stands in for parts that were not configured, for the banner. */
   parts: { database: string; keyStore: string; secrets: string; embedded: boolean };
 };
+
+/** How long a copy that is about to stop says so at /readyz before it refuses connections. */
+const BALANCER_MS = 1_000;
 
 type Deps = { config: Config; logger: Logger; lifecycle: Lifecycle; version: string };
 
@@ -151,6 +155,7 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
       origins,
       logger,
       development: config.env === 'development',
+      draining: () => lifecycle.draining,
       open: [
         health,
         ...(mail.mailbox === null ? [] : [devMailboxRoutes(mail.mailbox.list)]),
@@ -191,6 +196,10 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
   await listen(http, config.server);
   lifecycle.opened('http server', http, (it) => closeHttp(it));
   lifecycle.opened('sockets', sockets, (it) => it.close());
+  // Not ready yet still serving, so that balancers look elsewhere; then nobody new; then those who are here are told.
+  const balanced = config.env === 'production' && keyStore.kind === 'redis';
+  lifecycle.onDrain('balancers', () => pause(balanced ? BALANCER_MS : 0));
+  lifecycle.onDrain('listening', () => stopListening(http));
   lifecycle.onDrain('sockets', sockets.drain);
   lifecycle.onDrain('queue', () => queue.drain());
   phase = 'up';
@@ -242,6 +251,11 @@ function listen(
       resolve();
     });
   });
+}
+
+/** New connections are refused, and go to another copy; those that are open go on. */
+function stopListening(http: ReturnType<typeof createServer>): void {
+  NetServer.prototype.close.call(http);
 }
 
 /** Ends idle keep-alive connections at once; requests under way are finished. */

@@ -14,6 +14,8 @@ type Deps = {
   origins: OriginPolicy;
   logger: Logger;
   development: boolean;
+  /** True once the process is about to stop: connections end with their next answer, and come back elsewhere. */
+  draining: () => boolean;
   /** For everybody, outside the table of actions: health, documentation. */
   open: readonly Router[];
   /** Who asks (identify), then how much he may (limits). */
@@ -58,6 +60,13 @@ function inOrder(...handlers: readonly RequestHandler[]): RequestHandler {
     },
     (_request, _response, next) => next(),
   );
+}
+
+function endWhenDraining(draining: () => boolean): RequestHandler {
+  return (_request, response, next) => {
+    if (draining()) response.setHeader('Connection', 'close');
+    next();
+  };
 }
 
 /** Helmet's headers, which are the same for every answer, worked out once. */

@@ -103,7 +103,7 @@ export function createRealtimeServer({ http, origins, settings, adapter, logger 
       return ip;
     },
     close: () => {
-      io.local.disconnectSockets(true);
+      // As a lost connection, which clients mend by themselves; told to go (`disconnectSockets`) they would stay away.
       io.engine.close();
     },
   };
