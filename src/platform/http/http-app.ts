@@ -38,7 +38,14 @@ export function createHttpApp(deps: Deps): Express {
   app.set('query parser', 'simple');
 
   app.use(
-    inOrder(requestId(), accessLog(deps.logger), securityHeaders(), crossOrigin(deps.origins), compressed()),
+    inOrder(
+      requestId(),
+      accessLog(deps.logger),
+      endWhenDraining(deps.draining),
+      securityHeaders(),
+      crossOrigin(deps.origins),
+      compressed(),
+    ),
   );
   const body = express.json({ limit: JSON_LIMIT, strict: false });
   app.use('/api', inOrder(deps.identify, deps.limit, body, deps.api));
