@@ -101,6 +101,8 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   winston: ['src/platform/logging/'],
   bcrypt: ['src/services/password.ts'],
   jsonwebtoken: ['src/services/token.service.ts'],
+  multer: ['src/platform/http/upload.ts'],
+  sharp: ['src/platform/images/'],
 };
 
 const mostLines = 300;

@@ -21,6 +21,7 @@ import { doorOf } from '../platform/http/http-door.js';
 import { identify } from '../platform/http/identify.js';
 import { createOriginPolicy } from '../platform/http/origins.js';
 import { apiRateLimit } from '../platform/http/rate-limit.js';
+import { createUploads } from '../platform/http/upload.js';
 import { openMemoryKeyStore } from '../platform/keystore/memory-key-store.js';
 import { openKeyStore, type OpenedKeyStore } from '../platform/keystore/open-key-store.js';
 import type { Logger } from '../platform/logging/logger.js';
@@ -28,6 +29,7 @@ import { connectMongo } from '../platform/mongo/connect.js';
 import { openDatabase } from '../platform/mongo/provider.js';
 import { openQueue } from '../platform/queue/open-queue.js';
 import { createSocketRegistry } from '../platform/realtime/socket-registry.js';
+import { openStorage } from '../platform/storage/open-storage.js';
 import { apiRoutes } from '../routes/index.js';
 import { jobTable, queueTable } from '../services/job-map.js';
 import { serverEvents } from '../sockets/server-events.js';
@@ -82,6 +84,8 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
   if (config.env !== 'production' || database.kind !== 'external') await migrate(models, logger);
   else await assertMigrated(models);
 
+  const storage = await openStorage({ folder: config.data.uploadPath, s3: config.files.s3 });
+
   // What processes share
   const keyStore = lifecycle.opened(
     'key store',
@@ -121,7 +125,7 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
   // Services and the two doors
   const registry = createSocketRegistry();
   const services = await wireServices({
-    ...{ config, secrets, models, keyStore, fallback, cluster, clock, logger },
+    ...{ config, secrets, models, keyStore, fallback, storage, cluster, clock, logger },
     ...{ mailer: mail.mailer, canMail: mail.canSend },
     sockets: socketPorts(registry),
   });
@@ -139,7 +143,7 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
   });
   const { transport } = config.auth;
   const tables = apiRoutes(services.actions);
-  const api = doorOf(tables, { cookies, transport });
+  const api = doorOf(tables, { cookies, transport, uploads: createUploads(storage) });
   const health = healthRoutes({
     version,
     phase: () => (lifecycle.draining ? 'draining' : phase),
@@ -181,6 +185,8 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
         anonymous: windowOf(config.limits.rates.anonymous),
         user: windowOf(config.limits.rates.user),
         scale: config.limits.rateScale,
+        // A page full of faces is no misuse, and an `<img>` of another site does not say who asks.
+        free: ({ method, path }) => /^(GET|HEAD)$/.test(method) && path.startsWith('/avatars/'),
       }),
       api,
     }),

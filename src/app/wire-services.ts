@@ -2,6 +2,7 @@ import type { Config } from '../config/config.js';
 import { limitTable } from '../config/limit-table.js';
 import type { Secrets } from '../config/secrets.js';
 import { createAuthActions } from '../controllers/auth.controller.js';
+import { createAvatarActions } from '../controllers/avatar.controller.js';
 import { createChatActions } from '../controllers/chat.controller.js';
 import { createCredentialsActions } from '../controllers/credentials.controller.js';
 import { createMessageActions } from '../controllers/message.controller.js';
@@ -14,11 +15,14 @@ import type { Clock } from '../platform/clock/clock.js';
 import type { Cluster } from '../platform/cluster/cluster.js';
 import { createFacts } from '../platform/facts/facts.js';
 import type { KeyStore } from '../platform/keystore/key-store.js';
+import { createImages } from '../platform/images/images.js';
 import { createLimits } from '../platform/limits/limits.js';
 import type { Logger } from '../platform/logging/logger.js';
+import type { Storage } from '../platform/storage/storage.js';
 import type { Actions } from '../controllers/index.js';
 import { createAudit } from '../services/audit.service.js';
 import { createAuthService } from '../services/auth.service.js';
+import { createAvatarStore } from '../services/avatar.store.js';
 import { createChatService } from '../services/chat.service.js';
 import { createChatViews } from '../services/chat.views.js';
 import type { FactMap } from '../services/facts.js';
@@ -32,6 +36,7 @@ import { createMessageViews } from '../services/message.views.js';
 import { createPasswords } from '../services/password.js';
 import { createPresenceService } from '../services/presence.service.js';
 import { createPresenceWatch, type PresenceRooms } from '../services/presence.watch.js';
+import { createProfileService } from '../services/profile.service.js';
 import { createProofService } from '../services/proof.service.js';
 import { createSessionService, type SessionSockets } from '../services/session.service.js';
 import { createSignInService } from '../services/signin.service.js';
@@ -49,6 +54,7 @@ type Deps = {
   keyStore: KeyStore;
   /** This process's memory, for limits while the key store is away. */
   fallback: KeyStore;
+  storage: Storage;
   cluster: Cluster;
   mailer: Mailer;
   /** False: no mail leaves this deployment, so nobody can be asked for a mailed code. */
@@ -61,8 +67,20 @@ type Deps = {
 
 /** Models → services → actions, by hand and in order. Nothing here opens anything. */
 export async function wireServices(deps: Deps) {
-  const { config, secrets, models, keyStore, fallback, cluster, mailer, canMail, clock, logger, sockets } =
-    deps;
+  const {
+    config,
+    secrets,
+    models,
+    keyStore,
+    fallback,
+    storage,
+    cluster,
+    mailer,
+    canMail,
+    clock,
+    logger,
+    sockets,
+  } = deps;
   const facts = createFacts<FactMap>(logger);
   const { auth, limits: limitsConfig } = config;
   const limits = createLimits({
@@ -83,7 +101,7 @@ export async function wireServices(deps: Deps) {
     },
   });
   const presence = createPresenceService({ keyStore, cluster, users: models.users, facts, clock, logger });
-  const users = createUserService({ users: models.users, presence, cluster });
+  const users = createUserService({ users: models.users, presence, cluster, logger });
   const sessions = createSessionService({
     sessions: models.sessions,
     users: models.users,
@@ -108,6 +126,11 @@ export async function wireServices(deps: Deps) {
     ...{ mailer, afterwards, canMail },
   });
   const introspection = createIntrospectionService({ tokens, sessions, users });
+
+  const avatars = createAvatarStore({ storage, images: createImages() });
+  const profile = createProfileService({
+    ...{ users: models.users, views: users, sessions, signin, avatars, audit, logger },
+  });
 
   const members = createMemberService({ members: models.members, cluster, rooms: sockets });
   const settler = createMessageSettler({ ...models, logger });
@@ -160,7 +183,8 @@ export async function wireServices(deps: Deps) {
     auth: createAuthActions(authService),
     registration: createRegistrationActions(flows.registration),
     credentials: createCredentialsActions({ ...flows, introspection }),
-    users: createUserActions({ users, presence, watch }),
+    users: createUserActions({ users, profile, presence, watch }),
+    avatars: createAvatarActions({ profile, avatars, limits, maxBytes: config.files.maxBytes }),
     chats: createChatActions(chats),
     messages: createMessageActions({
       messages,

@@ -45,6 +45,9 @@ export function socketPorts(registry: SocketRegistry): MemberRooms & SessionSock
           data.tokenExpiresAt = Math.max(data.tokenExpiresAt, expiresAtMs);
       }
     },
+    renew: ({ userId, username, role }) => {
+      for (const { data } of registry.ofUser(userId)) data.actor = { ...data.actor, username, role };
+    },
     watch: ({ userId, socketId }, userIds) => {
       for (const socket of registry.ofUser(userId)) {
         if (socket.id === socketId) void socket.join(userIds.map(room.presence));

@@ -19,6 +19,8 @@ export type LimitName =
   /** Refreshing is outside the limit on failures; this only keeps a loop from hurting. By address. */
   | 'auth.refresh'
   | 'message.send'
+  /** Every try, also what is refused: decoding is not for free. By user. */
+  | 'upload'
   | 'socket.event'
   | 'socket.signal';
 
@@ -40,6 +42,7 @@ export function limitTable(limits: LimitsConfig): Readonly<Record<LimitName, Lim
     'mail.received': { points: 5, perMs: 60 * MINUTE },
     'auth.refresh': { points: 600, perMs: 15 * MINUTE },
     'message.send': windowOf(limits.rates.messages),
+    upload: windowOf(limits.rates.uploads),
     'socket.event': { burst: 30, perMinute: limits.socketEventsPerMinute },
     // Typing and the like: cheap, frequent, coalesced further on.
     'socket.signal': { burst: 120, perMinute: limits.socketEventsPerMinute * 6 },

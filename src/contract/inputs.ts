@@ -1,3 +1,5 @@
+import type { UserSettings } from './views.js';
+
 /** What clients ask with, parsed: the same for REST (path, query and body together) and for sockets. */
 
 export type Empty = Record<string, never>;
@@ -8,6 +10,16 @@ export type RegisterInput = {
   password: string;
   firstName?: string | undefined;
   lastName?: string | undefined;
+};
+
+/** What is absent stays as it is; an empty text takes away. */
+export type UpdateProfileInput = {
+  username?: string | undefined;
+  firstName?: string | undefined;
+  lastName?: string | undefined;
+  bio?: string | undefined;
+  statusText?: string | undefined;
+  settings?: Partial<UserSettings> | undefined;
 };
 
 export type LoginInput = { email?: string | undefined; username?: string | undefined; password: string };

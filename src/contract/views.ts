@@ -11,8 +11,11 @@ export type PublicUser = {
   lastName: string;
   /** What to show: first and last name, else the username. */
   name: string;
+  /** A path, to be put behind the address of the API: `/api/avatars/<name>`. `?size=64`, `256` or `512` asks for a variant. */
   avatar: string | null;
   bio: string;
+  /** What the person says he is about; absent when he says nothing. Not `status`, which is his presence. */
+  statusText?: string;
   isOnline: boolean;
   status: PresenceStatus;
   lastSeen: string | null;

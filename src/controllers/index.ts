@@ -1,4 +1,5 @@
 import type { AuthActions } from './auth.controller.js';
+import type { AvatarActions } from './avatar.controller.js';
 import type { ChatActions } from './chat.controller.js';
 import type { CredentialsActions } from './credentials.controller.js';
 import type { MessageActions } from './message.controller.js';
@@ -11,6 +12,7 @@ export type Actions = {
   registration: RegistrationActions;
   credentials: CredentialsActions;
   users: UserActions;
+  avatars: AvatarActions;
   chats: ChatActions;
   messages: MessageActions;
 };

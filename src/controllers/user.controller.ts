@@ -1,14 +1,26 @@
 import { action, type Action } from '../platform/actions/action.js';
 import type { PresenceService } from '../services/presence.service.js';
 import type { PresenceWatch } from '../services/presence.watch.js';
+import type { ProfileService } from '../services/profile.service.js';
 import type { UserService } from '../services/user.service.js';
-import { searchUsersInput, statusInput, subscribeInput, userRef } from '../validators/user.validator.js';
+import {
+  searchUsersInput,
+  statusInput,
+  subscribeInput,
+  updateProfileInput,
+  userRef,
+} from '../validators/user.validator.js';
 
-export type UserActions = Record<'search' | 'get' | 'setStatus' | 'watch', Action>;
+export type UserActions = Record<'search' | 'get' | 'updateProfile' | 'setStatus' | 'watch', Action>;
 
-type Deps = { users: UserService; presence: PresenceService; watch: PresenceWatch };
+type Deps = {
+  users: UserService;
+  profile: ProfileService;
+  presence: PresenceService;
+  watch: PresenceWatch;
+};
 
-export function createUserActions({ users, presence, watch }: Deps): UserActions {
+export function createUserActions({ users, profile, presence, watch }: Deps): UserActions {
   return {
     search: action(searchUsersInput, async ({ actor, input }) => ({
       message: 'Users.',
@@ -19,6 +31,10 @@ export function createUserActions({ users, presence, watch }: Deps): UserActions
       },
     })),
     get: action(userRef, async ({ input }) => ({ message: 'User.', data: await users.view(input.id) })),
+    updateProfile: action(updateProfileInput, async ({ actor, input, origin }) => ({
+      message: 'Profile updated.',
+      data: await profile.update(actor, input, origin),
+    })),
     setStatus: action(statusInput, async ({ actor, input }) => ({
       message: 'Status set.',
       data: await presence.setStatus(actor.userId, input.status),

@@ -13,23 +13,25 @@ export type UserDoc = {
   passwordHash: string;
   firstName: string;
   lastName: string;
+  /** Name of the picture (services/avatar.store). */
   avatar: string | null;
   bio: string;
+  /** Absent in documents from before it was known. */
+  statusText?: string;
   role: UserRole;
   isVerified: boolean;
   mfaEnabled: boolean;
   settings: UserSettings;
   lastSeen: Date | null;
   lastLoginAt: Date | null;
+  /** Since when this is but the place of somebody who is gone: it keeps his messages in order, and nothing of him. */
+  erasedAt?: Date | null;
   createdAt: Date;
   updatedAt: Date;
 };
 
 /** What others may see of the stored part of a user; secrets are not even read from the database. */
-export type UserProfile = Pick<
-  UserDoc,
-  '_id' | 'username' | 'firstName' | 'lastName' | 'avatar' | 'bio' | 'settings' | 'lastSeen' | 'createdAt'
->;
+export type UserProfile = Pick<UserDoc, '_id' | keyof typeof profileFields>;
 
 export const profileFields = {
   username: 1,
@@ -37,8 +39,10 @@ export const profileFields = {
   lastName: 1,
   avatar: 1,
   bio: 1,
+  statusText: 1,
   settings: 1,
   lastSeen: 1,
+  erasedAt: 1,
   createdAt: 1,
 } as const;
 
@@ -52,6 +56,7 @@ const schema = new Schema<UserDoc>(
     lastName: { type: String, default: '' },
     avatar: { type: String, default: null },
     bio: { type: String, default: '' },
+    statusText: { type: String, default: '' },
     role: { type: String, default: 'user' },
     isVerified: { type: Boolean, default: false },
     mfaEnabled: { type: Boolean, default: false },
@@ -61,6 +66,7 @@ const schema = new Schema<UserDoc>(
     },
     lastSeen: { type: Date, default: null },
     lastLoginAt: { type: Date, default: null },
+    erasedAt: { type: Date, default: null },
   },
   { timestamps: true, versionKey: false, collection: 'users' },
 );
@@ -68,6 +74,13 @@ schema.index({ email: 1 }, { unique: true });
 schema.index({ usernameKey: 1 }, { unique: true });
 schema.index({ lastSeen: -1 });
 schema.index({ firstName: 'text', lastName: 'text', username: 'text' }, { name: 'names_text' });
+
+/** Accounts that are not erased. */
+const present = { erasedAt: null };
+
+export type ProfileChange = Partial<
+  Pick<UserDoc, 'username' | 'firstName' | 'lastName' | 'bio' | 'statusText' | 'avatar'>
+> & { settings?: Partial<UserSettings> };
 
 /** Users: one document each; `email` and `usernameKey` are unique by index, which decides racing registrations. */
 export function createUserModel(connection: Connection) {
@@ -79,10 +92,14 @@ export function createUserModel(connection: Connection) {
     create: async (user: Omit<UserDoc, 'createdAt' | 'updatedAt'>): Promise<UserDoc> =>
       (await model.create(user)).toObject(),
 
+    /** Also what is left of an erased account: see `erasedAt`. */
     findById: (id: string): Promise<UserDoc | null> => model.findById(toId(id)).lean<UserDoc>().exec(),
 
     findByLogin: (login: { email: string } | { usernameKey: string }): Promise<UserDoc | null> =>
-      model.findOne(login).lean<UserDoc>().exec(),
+      model
+        .findOne({ ...login, ...present })
+        .lean<UserDoc>()
+        .exec(),
 
     findProfiles: (ids: readonly string[]): Promise<UserProfile[]> =>
       model
@@ -96,7 +113,11 @@ export function createUserModel(connection: Connection) {
       const notMe = { _id: trusted({ $ne: toId(query.except) }) };
       const byKey = await model
         .find(
-          { $or: [{ usernameKey: trusted({ $gte: key, $lt: `${key}\uffff` }) }, { email: key }], ...notMe },
+          {
+            $or: [{ usernameKey: trusted({ $gte: key, $lt: `${key}\uffff` }) }, { email: key }],
+            ...notMe,
+            ...present,
+          },
           profileFields,
         )
         .sort({ usernameKey: 1 })
@@ -107,7 +128,11 @@ export function createUserModel(connection: Connection) {
       const known = byKey.map((user) => user._id);
       const byName = await model
         .find(
-          { $text: trusted({ $search: query.text }), _id: trusted({ $ne: toId(query.except), $nin: known }) },
+          {
+            $text: trusted({ $search: query.text }),
+            _id: trusted({ $ne: toId(query.except), $nin: known }),
+            ...present,
+          },
           profileFields,
         )
         .limit(query.limit - byKey.length)
@@ -145,7 +170,27 @@ export function createUserModel(connection: Connection) {
         .exec(),
 
     touchLastSeen: async (id: string, at: Date): Promise<void> => {
-      await model.updateOne({ _id: toId(id) }, { $max: { lastSeen: at } });
+      await model.updateOne({ _id: toId(id), ...present }, { $max: { lastSeen: at } });
+    },
+
+    /**
+     * Changes what is given, and answers the account before and after; null when it is gone. Rejects with a duplicate-key
+     * error when the username is taken.
+     */
+    updateProfile: async (
+      id: string,
+      { settings = {}, ...fields }: ProfileChange,
+    ): Promise<{ before: UserDoc; after: UserDoc } | null> => {
+      const set: Partial<UserDoc> & Record<string, unknown> = { ...fields };
+      if (fields.username !== undefined) set.usernameKey = fields.username.toLowerCase();
+      for (const [name, choice] of Object.entries(settings)) set[`settings.${name}`] = choice;
+      const filter = { _id: toId(id), ...present };
+      const before = await model
+        .findOneAndUpdate(filter, { $set: set }, { returnDocument: 'before' })
+        .lean<UserDoc>()
+        .exec();
+      const after = before === null ? null : await model.findOne(filter).lean<UserDoc>().exec();
+      return before === null || after === null ? null : { before, after };
     },
   };
 }

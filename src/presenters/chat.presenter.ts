@@ -1,5 +1,6 @@
 import type { ChatView, MessageView, PublicUser, SharedChatView } from '../contract/views.js';
 import type { MemberChatDetail } from '../models/chat.queries.js';
+import { avatarPath } from './user.presenter.js';
 
 type Around = { viewerId: string; users: Map<string, PublicUser>; latestMessage: MessageView | null };
 
@@ -14,7 +15,7 @@ export function presentChat(chat: MemberChatDetail, around: Around): ChatView {
     _id: chat.chatId,
     isGroupChat: chat.isGroup,
     chatName: chat.isGroup ? chat.name : (peer?.name ?? ''),
-    avatar: chat.isGroup ? chat.avatar : (peer?.avatar ?? null),
+    avatar: chat.isGroup ? avatarPath(chat.avatar) : (peer?.avatar ?? null),
     description: chat.description,
     users: shown,
     memberCount: chat.members.length,

@@ -12,13 +12,19 @@ export function presentUser(user: UserProfile, presence: Omit<PresenceView, 'use
     firstName: user.firstName,
     lastName: user.lastName,
     name: fullName === '' ? user.username : fullName,
-    avatar: user.avatar,
+    avatar: avatarPath(user.avatar),
     bio: user.bio,
+    ...(user.statusText ? { statusText: user.statusText } : {}),
     isOnline: presence.isOnline,
     status: presence.status,
     lastSeen: presence.lastSeen,
     createdAt: user.createdAt.toISOString(),
   };
+}
+
+/** Where a picture is served; of people and of groups alike. */
+export function avatarPath(name: string | null): string | null {
+  return name === null ? null : `/api/avatars/${name}`;
 }
 
 /** A user as he sees himself. */

@@ -1,6 +1,7 @@
 import type { Actions } from '../controllers/index.js';
 import type { RouteTable } from '../platform/http/http-door.js';
 import { authRoutes } from './auth.routes.js';
+import { avatarRoutes } from './avatar.routes.js';
 import { chatRoutes } from './chat.routes.js';
 import { credentialsRoutes } from './credentials.routes.js';
 import { messageRoutes } from './message.routes.js';
@@ -13,6 +14,7 @@ export function apiRoutes(actions: Actions): RouteTable[] {
     authRoutes(actions.auth),
     registrationRoutes(actions.registration),
     credentialsRoutes(actions.credentials),
+    avatarRoutes(actions.avatars),
     userRoutes(actions.users),
     chatRoutes(actions.chats),
     messageRoutes(actions.messages),

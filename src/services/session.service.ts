@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { Actor, Dialect, Origin } from '../contract/actor.js';
+import type { Actor, Dialect, Origin, UserRole } from '../contract/actor.js';
 import type { Clock } from '../platform/clock/clock.js';
 import type { Cluster } from '../platform/cluster/cluster.js';
 import { AppError } from '../platform/errors/app-error.js';
@@ -30,6 +30,8 @@ export type SessionService = {
   /** False when it is not one of the user's. */
   end(sessionId: string, userId: string, reason: string): Promise<boolean>;
   endAll(userId: string, reason: string, options?: { except?: string }): Promise<number>;
+  /** The name or the role of a user has changed: every node knows before this resolves, his open sockets too. */
+  renew(user: Pick<UserDoc, '_id' | 'username' | 'role'>): Promise<void>;
   /** True when the user has a live session that began at this address. */
   knowsAddress(userId: string, ip: string): Promise<boolean>;
 };
@@ -47,6 +49,8 @@ export type SessionSockets = {
   cut(sessionIds: readonly string[], userId: string, reason: string): void;
   /** A fresh token was given out: the session's sockets may live as long as it. */
   prolong(session: { sessionId: string; userId: string; expiresAtMs: number }): void;
+  /** From now on his sockets act under this name and in this role. */
+  renew(user: Renewed): void;
 };
 
 type Deps = {
@@ -62,10 +66,12 @@ type Deps = {
 };
 
 type Prolonged = { sessionId: string; userId: string; expiresAtMs: number };
+type Renewed = { userId: string; username: string; role: UserRole };
 type Ended = { sessionIds: string[]; userId: string; reason: string };
 
 const TOPIC = 'sessions.ended';
 const PROLONGED = 'sessions.prolonged';
+const RENEWED = 'actors.renewed';
 const KEPT = 50_000;
 /** Should an invalidation be lost, a dead session is dead after this. */
 const TTL_MS = 30_000;
@@ -83,6 +89,14 @@ export function createSessionService(deps: Deps): SessionService {
     for (const id of sessionIds) actors.delete(id);
     deps.sockets.cut(sessionIds, userId, reason);
   });
+  cluster.on(RENEWED, (payload) => {
+    const renewed = payload as Renewed;
+    era.now += 1;
+    // Rare, so that it need not be known which sessions are whose.
+    for (const [sessionId, actor] of actors.entries())
+      if (actor.userId === renewed.userId) actors.delete(sessionId);
+    deps.sockets.renew(renewed);
+  });
   cluster.on(PROLONGED, (payload) => deps.sockets.prolong(payload as Prolonged));
   cluster.onRejoined(() => {
     era.now += 1;
@@ -94,7 +108,7 @@ export function createSessionService(deps: Deps): SessionService {
     const session = await sessions.findById(sessionId);
     if (session === null || session.expiresAt.getTime() <= clock()) throw new AppError('SESSION_REVOKED');
     const user = await users.findById(session.user.toHexString());
-    if (user === null) throw new AppError('SESSION_REVOKED');
+    if (user === null || user.erasedAt) throw new AppError('SESSION_REVOKED');
     const actor: Actor = {
       userId: user._id.toHexString(),
       username: user.username,
@@ -237,6 +251,13 @@ export function createSessionService(deps: Deps): SessionService {
       const ids = await sessions.deleteAll(userId, options.except);
       await ended(ids, userId, reason);
       return ids.length;
+    },
+
+    renew: async ({ _id, username, role }) => {
+      // Out of reach of the others: their caches end within half a minute.
+      await cluster
+        .tellAll(RENEWED, { userId: _id.toHexString(), username, role })
+        .catch((error: unknown) => logger.warn('a renewed actor could not be told', { error }));
     },
 
     knowsAddress: (userId, ip) => sessions.existsAt(userId, ip),

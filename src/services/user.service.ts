@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { PublicUser } from '../contract/views.js';
 import type { Cluster } from '../platform/cluster/cluster.js';
 import { notFound } from '../platform/errors/app-error.js';
+import type { Logger } from '../platform/logging/logger.js';
 import type { UserModel, UserProfile } from '../models/user.model.js';
 import { presentUser } from '../presenters/user.presenter.js';
 import { OFFLINE, PROFILE_CHANGED, type PresenceService } from './presence.service.js';
@@ -11,9 +12,9 @@ import { OFFLINE, PROFILE_CHANGED, type PresenceService } from './presence.servi
  * node when a profile changes; presence is asked anew each time and cut down by the person's privacy setting.
  */
 export type UserService = {
-  /** The views of those ids that exist, each id once. */
+  /** The views of those ids that exist, each id once; of erased accounts, what stands in for them. */
   views(ids: readonly string[]): Promise<Map<string, PublicUser>>;
-  /** Throws NOT_FOUND. */
+  /** Throws NOT_FOUND, also for erased accounts. */
   view(id: string): Promise<PublicUser>;
   /** The view of a user who is acting right now, from the cache: presence need not be asked. Throws NOT_FOUND. */
   actingView(id: string): Promise<PublicUser>;
@@ -22,6 +23,8 @@ export type UserService = {
   search(query: { text: string; except: string; limit: number }): Promise<PublicUser[]>;
   /** How many of the ids are users. */
   countExisting(ids: readonly string[]): Promise<number>;
+  /** To be called after a change is written: no node shows what it has cached of this profile any more. */
+  profileChanged(id: string): Promise<void>;
 };
 
 const PROFILES_KEPT = 20_000;
@@ -31,6 +34,7 @@ export function createUserService(deps: {
   users: UserModel;
   presence: PresenceService;
   cluster: Cluster;
+  logger: Logger;
 }): UserService {
   const profiles = new LRUCache<string, UserProfile>({ max: PROFILES_KEPT, ttl: PROFILE_TTL_MS });
   const acting = new LRUCache<string, PublicUser>({ max: PROFILES_KEPT, ttl: PROFILE_TTL_MS });
@@ -83,7 +87,8 @@ export function createUserService(deps: {
   }
 
   async function view(id: string): Promise<PublicUser> {
-    const found = (await present(await load([id]))).get(id);
+    const known = (await load([id])).filter((profile) => !profile.erasedAt);
+    const found = (await present(known)).get(id);
     if (found === undefined) throw notFound('user');
     return found;
   }
@@ -106,6 +111,12 @@ export function createUserService(deps: {
       const views = await present(found);
       return found.flatMap((profile) => views.get(profile._id.toHexString()) ?? []);
     },
-    countExisting: async (ids) => (await load(ids)).length,
+    countExisting: async (ids) => (await load(ids)).filter((profile) => !profile.erasedAt).length,
+    profileChanged: async (id) => {
+      // Out of reach of the others, this node has forgotten it all the same; they forget everything once they are back.
+      await deps.cluster
+        .tellAll(PROFILE_CHANGED, { userId: id })
+        .catch((error: unknown) => deps.logger.warn('a changed profile could not be told', { error }));
+    },
   };
 }

@@ -1,4 +1,4 @@
-import { optional, pattern, shaped, text } from '../platform/validation/rule.js';
+import { optional, pattern, shaped, type Rule } from '../platform/validation/rule.js';
 
 /** The rules for what an account is made of, the same wherever one is made or changed. (An address: `email()` itself.) */
 
@@ -26,7 +26,37 @@ export const presentPassword = shaped<string>({
   read: (value) => value as string,
 });
 
-export const displayName = optional(text({ max: 50 }));
+/** Controls, and marks without a shape of their own that turn the direction of text or hide between letters. */
+const HIDDEN =
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+/** What can be seen: no blank, no joiner, no filler, no mark without a letter to sit on. */
+const VISIBLE = /[^\s\u200c\u200d\u115f\u1160\u2800\u3164\uffa0\p{M}]/u;
+/** Cleaning makes a text shorter, but nobody needs a page for a name. */
+const LONGEST = 1_000;
+
+/**
+ * One line that others read beside a person: any script of the world, without what is there to deceive the eye. Read in
+ * one form (NFC), its blanks single, trimmed. `min` 0: may be empty, which takes it away.
+ */
+export function line(size: { min: 0 | 1; max: number }): Rule<string> {
+  return shaped<string>({
+    accept: (value) => {
+      if (typeof value !== 'string' || value.length > LONGEST) return false;
+      const cleaned = clean(value);
+      if (cleaned === '') return size.min === 0;
+      return [...cleaned].length <= size.max && VISIBLE.test(cleaned);
+    },
+    message: `must be one line of ${String(size.min)} to ${String(size.max)} characters that can be seen`,
+    json: { type: 'string', minLength: size.min, maxLength: size.max },
+    read: (value) => clean(value as string),
+  });
+}
+
+function clean(text: string): string {
+  return text.toWellFormed().replace(/\s+/g, ' ').replace(HIDDEN, '').normalize('NFC').trim();
+}
+
+export const displayName = optional(line({ min: 1, max: 50 }));
 
 /** The code of a mail. As text: a number has no zeros in front. */
 export const mailedCode = pattern(/^[0-9]{6}$/, 'must be the six digits of the mail');

@@ -46,6 +46,7 @@ function rightInput(capability: Capability): Record<string, unknown> {
     setRole: { userId: bob.id, role: 'admin' },
     searchUsers: { search: 'bob' },
     getUser: { id: bob.id },
+    updateProfile: { bio: '' },
     setStatus: { status: 'online' },
   } as Partial<Record<Capability, Record<string, unknown>>>;
   return { ...('chatId' in fieldsOf[capability] ? { chatId: group._id } : {}), ...own[capability] };
@@ -105,6 +106,8 @@ describe.each(['rest', 'socket'] as const)('what is wrong in a field, by %s', (d
       ['createChat', { userId: bob.id, users: [bob.id], chatName: 'Both' }],
       ['createChat', { users: [bob.id] }],
       ['updateChat', { chatId }],
+      ['updateProfile', {}],
+      ['updateProfile', { email: 'other@example.org', role: 'admin' }],
     ] as const) {
       const { body } = await ask(capability, input);
       expect([capability, body.error?.code]).toEqual([capability, 'VALIDATION_FAILED']);

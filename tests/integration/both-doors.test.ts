@@ -85,6 +85,13 @@ const story: [title: string, Capability, (stage: Stage) => Record<string, unknow
   ['searches', 'searchUsers', ({ bob }) => ({ search: bob.user.username })],
   ['looks at Bob', 'getUser', ({ bob }) => ({ id: bob.id })],
   ['looks at nobody', 'getUser', ({ bob }) => ({ id: bob.id.replace(/./g, 'c') })],
+  [
+    'says who she is',
+    'updateProfile',
+    () => ({ firstName: ' Änn\u202e ', lastName: '', statusText: 'At lunch' }),
+  ],
+  ['keeps to herself', 'updateProfile', () => ({ settings: { lastSeen: 'nobody' }, bio: 'two\nlines' })],
+  ['takes Bob’s name', 'updateProfile', ({ bob }) => ({ username: bob.user.username.toUpperCase() })],
   ['is busy', 'setStatus', () => ({ status: 'busy' })],
   ['is nonsense', 'setStatus', () => ({ status: 'nonsense' })],
   ['deletes the group', 'deleteChat', ({ group }) => ({ chatId: group._id })],
@@ -119,7 +126,7 @@ async function tell(deployment: Deployment, ask: (ann: Person, ear: Ear) => Ask)
       .replace(/"nextCursor":"[^"]{30,}"/g, '"nextCursor":"<cursor>"')
       .replace(/"requestId":"[^"]+"/g, '"requestId":"<request>"')
       .replace(/"[0-9a-f]{8}-[0-9a-f-]{27}"/g, '"<uuid>"')
-      .replace(/\b(ann|bob|cyd|dee)_[0-9a-f]{8}\b/g, '$1');
+      .replace(/\b(ann|bob|cyd|dee)[_.][0-9a-f]{8}\b/g, '$1');
 
   const through = ask(ann, annThere);
   const answers: Told['answers'] = [];
@@ -163,7 +170,7 @@ describe.each(deploymentKinds)('through both doors on %s', (kind) => {
     expect(rest.answers.map(({ status }) => status)).toEqual([
       ...[200, 200, 201, 201, 201, 422, 200, 200, 422, 200, 200, 200],
       ...[200, 201, 422, 201, 200, 200, 200, 200, 404, 200, 200, 200, 200, 200, 404],
-      ...[200, 200, 404, 200, 422, 200],
+      ...[200, 200, 404, 200, 200, 409, 200, 422, 200],
     ]);
   });
 
@@ -199,6 +206,8 @@ describe('the tables', () => {
   /** Reachable by one door only, on purpose: what is not stored belongs to sockets (and all of /auth, its cookies, to HTTP). */
   const oneDoor = [
     ...['auth:refresh', 'chat:join', 'chat:leave', 'typing:start', 'typing:stop', 'presence:subscribe'],
+    // Files travel by HTTP.
+    ...['put /users/me/avatar', 'delete /users/me/avatar', 'get /avatars/:name'],
   ];
 
   test('every route and every event is told of here', () => {

@@ -67,6 +67,15 @@ export const badValues = {
     ...[{ [id]: '1' }, { [id]: { $gt: 0 } }, { [id]: null }, { [id]: [1] }, { $ne: 1 }, polluting],
   ],
   word: [...notText, '', canary, 'OWNER', 'owner ', '__proto__', 'constructor', long, loneSurrogate],
+  username: [...notText, '', 'ab', 'a'.repeat(31), 'with blank', 'ümlaut', 'a/b', 'nul\0', `${canary}\n`],
+  // Read as one line: what is blank in it may still be an empty text, which takes the name away.
+  line: [...notText, long, 'n'.repeat(51), '\u200d\u200c', '\u3164', '\ufe0f'],
+  statusText: [...notText, long, 'n'.repeat(101), '\u2800'],
+  bio: [...notText, long, 'n'.repeat(151)],
+  settings: [
+    ...[true, 7, canary, long, ...lists, ...objects, { lastSeen: canary }, { lastSeen: ['nobody'] }],
+    ...[{ lastSeen: 'nobody', [canary]: 1 }, { lastSeen: { $ne: 'nobody' } }, { lastSeen: null }],
+  ],
   boolean: [0, 1, 1.5, 'true', 'false', '', canary, long, ...lists, ...objects],
   cursor: [...notText, '', canary, `${canary}!`, long, Buffer.from(`1:${canary}`).toString('base64url')],
 } as const satisfies Record<string, readonly unknown[]>;
@@ -92,5 +101,9 @@ export const fieldsOf: Record<Capability, Record<string, Kind | `${Kind}?`>> = {
   setRole: { chatId: 'id', userId: 'id', role: 'word' },
   searchUsers: { search: 'search', limit: 'number?' },
   getUser: { id: 'id' },
+  updateProfile: {
+    ...{ username: 'username?', firstName: 'line?', lastName: 'line?', bio: 'bio?' },
+    ...{ statusText: 'statusText?', settings: 'settings?' },
+  },
   setStatus: { status: 'word' },
 };

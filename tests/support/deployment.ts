@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { MongoConnection } from '../../src/platform/mongo/connect.js';
 import { startTestDatabase } from './database.js';
 import { startRedis, type TestRedis } from './redis.js';
@@ -12,6 +15,8 @@ export type Deployment = Readonly<{
   there: TestServer;
   /** Null in one process. */
   redis: TestRedis | null;
+  /** UPLOAD_PATH, which all nodes share. */
+  uploads: string;
   /** A connection to the database behind the server's back, as the server makes it. */
   database(): Promise<MongoConnection>;
   close(): Promise<void>;
@@ -26,20 +31,22 @@ type Options = {
 export async function deploy(kind: DeploymentKind, options: Options = {}): Promise<Deployment> {
   const database = await startTestDatabase();
   const redis = kind === 'two nodes' ? await startRedis() : null;
+  const uploads = await mkdtemp(join(tmpdir(), 'parley-uploads-'));
   const server = {
     mongoUri: (await options.mongoUri?.(database.uri)) ?? database.uri,
-    env: options.env ?? {},
+    env: { UPLOAD_PATH: uploads, ...options.env },
     ...(redis === null ? {} : { redisUrl: redis.url }),
   };
   const here = await startServer(server);
   const there = redis === null ? here : await startServer(server);
   return {
-    ...{ here, there, redis },
+    ...{ here, there, redis, uploads },
     database: database.connect,
     close: async () => {
       await Promise.all([...new Set([here, there])].map((each) => each.close()));
       await redis?.stop();
       await database.close();
+      await rm(uploads, { recursive: true, force: true });
     },
   };
 }

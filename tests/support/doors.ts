@@ -19,6 +19,7 @@ export const bothDoors = {
   setRole: ['patch', '/chats/:chatId/members/:userId', 'member:role'],
   searchUsers: ['get', '/users', 'user:search'],
   getUser: ['get', '/users/:id', 'user:get'],
+  updateProfile: ['patch', '/users/me', 'user:update'],
   setStatus: ['put', '/users/me/status', 'presence:set'],
 } as const;
 

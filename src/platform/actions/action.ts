@@ -1,5 +1,6 @@
+import type { Readable } from 'node:stream';
 import type { Actor, Origin } from '../../contract/actor.js';
-import { AppError } from '../errors/app-error.js';
+import { AppError, invalid } from '../errors/app-error.js';
 import type { InputSchema } from '../validation/input.js';
 import type { JsonSchema } from '../validation/rule.js';
 
@@ -12,8 +13,43 @@ export type SessionEffect =
   | { kind: 'opened'; accessToken: string; refreshToken: string; bearerToken: string | null }
   | { kind: 'closed' };
 
-/** What an action answers. `status` only where it differs from the route's. */
-export type Reply = { message: string; data: Presented; status?: number; session?: SessionEffect };
+/** What an action answers. `status` only where it differs from the route's; `file`: those bytes instead of the envelope. */
+export type Reply = {
+  message: string;
+  data: Presented;
+  status?: number;
+  session?: SessionEffect;
+  file?: FileReply;
+};
+
+/** A file as an answer, by HTTP only. */
+export type FileReply = {
+  size: number;
+  contentType: string;
+  headers: Readonly<Record<string, string>>;
+  /** Names these very bytes: who has them already is told so. */
+  etag?: string;
+  open(): Promise<Readable>;
+  /** Called once, when the answer is over: true when the last byte has left. */
+  over?(whole: boolean): Promise<void>;
+};
+
+/** What file an action takes, by HTTP only: in one of these multipart fields. */
+export type UploadRule = {
+  fields: readonly [string, ...string[]];
+  maxBytes: number;
+  /** Asked before a byte is read; throws when the caller may not. */
+  before(actor: Actor): Promise<void>;
+};
+
+/** A file in quarantine: nothing about it is proved. It is gone from `path` when the action is over, unless moved. */
+export type UploadedFile = {
+  field: string;
+  path: string;
+  size: number;
+  /** Whatever the client says it was called: never a path, never a proof of anything. */
+  originalName: string;
+};
 
 export type Call<I> = { actor: Actor; input: I; origin: Origin };
 export type OpenCall<I> = { actor: Actor | null; input: I; origin: Origin };
@@ -25,8 +61,10 @@ export type OpenCall<I> = { actor: Actor | null; input: I; origin: Origin };
 export type Action = {
   readonly open: boolean;
   readonly json: JsonSchema;
+  /** Absent: the action takes no file. */
+  readonly upload?: UploadRule;
   /** `raw` is whatever the client sent. Rejects with an AppError that the door translates. */
-  perform(raw: unknown, actor: Actor | null, origin: Origin): Promise<Reply>;
+  perform(raw: unknown, actor: Actor | null, origin: Origin, file?: UploadedFile): Promise<Reply>;
 };
 
 async function refuse<I>(schema: InputSchema<I>, raw: unknown): Promise<I> {
@@ -53,5 +91,24 @@ export function openAction<I>(schema: InputSchema<I>, run: (call: OpenCall<I>) =
     json: schema.json,
     perform: async (raw, actor, origin) =>
       run({ actor, input: schema.accept(raw) ?? (await refuse(schema, raw)), origin }),
+  };
+}
+
+/** For signed-in users, with one file, which must be there. */
+export function uploadAction<I>(
+  schema: InputSchema<I>,
+  upload: UploadRule,
+  run: (call: Call<I> & { file: UploadedFile }) => Promise<Reply>,
+): Action {
+  return {
+    open: false,
+    json: schema.json,
+    upload,
+    perform: async (raw, actor, origin, file) => {
+      if (actor === null) throw new AppError('UNAUTHENTICATED');
+      const input = schema.accept(raw) ?? (await refuse(schema, raw));
+      if (file === undefined) throw invalid({ field: upload.fields[0], message: 'must be given as a file' });
+      return run({ actor, input, origin, file });
+    },
   };
 }

@@ -45,8 +45,10 @@ function fieldsOf(route: Route): { properties: Properties; required: readonly st
 function operationOf(route: Route): JsonSchema {
   const { properties, required } = fieldsOf(route);
   const inPath = new Set([...route.path.matchAll(/:(\w+)/g)].map((match) => match[1] ?? ''));
-  const inQuery = route.method === 'get' || route.method === 'delete';
   const others = Object.keys(properties).filter((name) => !inPath.has(name));
+  // A deletion has a body where it needs one: a password is nothing for an address.
+  const inQuery =
+    route.method === 'get' || (route.method === 'delete' && !others.some((name) => required.includes(name)));
   const parameter = (name: string, place: 'path' | 'query'): JsonSchema => ({
     ...{ name, in: place, required: place === 'path' || required.includes(name) },
     schema: properties[name] ?? { type: 'string' },
@@ -66,14 +68,30 @@ function operationOf(route: Route): JsonSchema {
     security: route.action.open ? [] : [{ bearer: [] }, { cookie: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(inQuery || others.length === 0 ? {} : { requestBody: { required: true, ...json(body) } }),
+    ...(route.action.upload === undefined ? {} : { requestBody: formOf(route.action.upload.fields, body) }),
     responses: {
       [String(route.status ?? 200)]: {
         description: 'Done.',
-        ...json({ $ref: '#/components/schemas/Success' }),
+        ...(route.file === undefined
+          ? json({ $ref: '#/components/schemas/Success' })
+          : { content: { [route.file]: {} } }),
       },
       default: { $ref: '#/components/responses/Failure' },
     },
   };
+}
+
+/** One file, in any one of the fields, and the others beside it. */
+function formOf(fields: readonly string[], others: JsonSchema): JsonSchema {
+  const schema = {
+    ...others,
+    properties: {
+      ...(others['properties'] as Properties),
+      ...Object.fromEntries(fields.map((name) => [name, { type: 'string', format: 'binary' }])),
+    },
+    oneOf: fields.map((name) => ({ required: [name] })),
+  };
+  return { required: true, content: { 'multipart/form-data': { schema } } };
 }
 
 function json(schema: JsonSchema): { content: JsonSchema } {

@@ -4,14 +4,19 @@ import type { Action, Presented, Reply } from '../actions/action.js';
 import { AppError } from '../errors/app-error.js';
 import { contextOf } from './context.js';
 import type { SessionCookies } from './cookies.js';
+import { sendFile } from './file-answer.js';
+import type { Uploads } from './upload.js';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
-/** One line of a route table. `status` is that of success, 200 unless said. */
-export type Route = { method: Method; path: string; action: Action; status?: number };
+/**
+ * One line of a route table. `status` is that of success, 200 unless said. `file`: the type of what is answered instead of
+ * the envelope.
+ */
+export type Route = { method: Method; path: string; action: Action; status?: number; file?: string };
 export type RouteTable = readonly Route[];
 
-type Deps = { cookies: SessionCookies; transport: 'both' | 'cookie' | 'bearer' };
+type Deps = { cookies: SessionCookies; transport: 'both' | 'cookie' | 'bearer'; uploads: Uploads };
 
 /**
  * All routes of the tables behind one handler. There is a router for each first segment of a path, so that a request is
@@ -44,9 +49,31 @@ function http(route: Route, deps: Deps): RequestHandler {
     const context = contextOf(request);
     const { refused } = context;
     if (refused !== null && (!route.action.open || refused.code === 'CSRF_REJECTED')) throw refused;
-    const reply = await route.action.perform(rawInput(request), context.actor, context.origin);
-    respond(request, response, { reply, status: reply.status ?? route.status ?? 200, ...deps });
+    const reply =
+      route.action.upload === undefined
+        ? await route.action.perform(rawInput(request), context.actor, context.origin)
+        : await performWithFile(request, response, { action: route.action, uploads: deps.uploads });
+    if (reply.file !== undefined) await sendFile(request, response, reply.file);
+    else respond(request, response, { reply, status: reply.status ?? route.status ?? 200, ...deps });
   };
+}
+
+/** A body with a file is read only for those who may send one, and leaves nothing behind. */
+async function performWithFile(
+  request: Request,
+  response: Response,
+  { action, uploads }: { action: Action; uploads: Uploads },
+): Promise<Reply> {
+  const { actor, origin } = contextOf(request);
+  if (actor === null || action.upload === undefined) throw new AppError('UNAUTHENTICATED');
+  await action.upload.before(actor);
+  const received = await uploads.receive(request, response, action.upload);
+  try {
+    const raw = { ...request.query, ...received.fields, ...request.params };
+    return await action.perform(raw, actor, origin, received.file);
+  } finally {
+    await received.discard();
+  }
 }
 
 /** Path parameters win over the body or the query: they are what the route was chosen by. */
