@@ -34,6 +34,7 @@ import { announceStored, createMessageService, type SendContext } from '../servi
 import { createMessageSettler } from '../services/message.settler.js';
 import { createMessageViews } from '../services/message.views.js';
 import { createPasswords } from '../services/password.js';
+import { createPresenceLinks, type LinkRooms } from '../services/presence.links.js';
 import { createPresenceService } from '../services/presence.service.js';
 import { createPresenceWatch, type PresenceRooms } from '../services/presence.watch.js';
 import { createProfileService } from '../services/profile.service.js';
@@ -45,6 +46,7 @@ import { createTokenService } from '../services/token.service.js';
 import { createTypingService } from '../services/typing.service.js';
 import { createUserService } from '../services/user.service.js';
 import { socketEvents } from '../sockets/index.js';
+import { wireBonds } from './wire-contacts.js';
 import { wireFlows } from './wire-flows.js';
 
 type Deps = {
@@ -62,7 +64,7 @@ type Deps = {
   clock: Clock;
   logger: Logger;
   /** What the realtime layer does with its sockets when services ask. */
-  sockets: MemberRooms & SessionSockets & PresenceRooms;
+  sockets: MemberRooms & SessionSockets & PresenceRooms & LinkRooms;
 };
 
 /** Models → services → actions, by hand and in order. Nothing here opens anything. */
@@ -101,7 +103,8 @@ export async function wireServices(deps: Deps) {
     },
   });
   const presence = createPresenceService({ keyStore, cluster, users: models.users, facts, clock, logger });
-  const users = createUserService({ users: models.users, presence, cluster, logger });
+  const { friends, blocks, visibility, gate } = wireBonds({ models, cluster });
+  const users = createUserService({ users: models.users, presence, visibility, blocks, cluster, logger });
   const sessions = createSessionService({
     sessions: models.sessions,
     users: models.users,
@@ -132,7 +135,11 @@ export async function wireServices(deps: Deps) {
     ...{ users: models.users, views: users, sessions, signin, avatars, audit, logger },
   });
 
-  const members = createMemberService({ members: models.members, cluster, rooms: sockets });
+  const links = createPresenceLinks({ friends, blocks, users, rooms: sockets, facts, cluster });
+  const members = createMemberService({
+    ...{ members: models.members, cluster, rooms: sockets },
+    nowPeers: (a, b) => links.bringInLine(a, b),
+  });
   const settler = createMessageSettler({ ...models, logger });
   const announce = announceStored(facts);
   const log = createMessageLog<SendContext>({
@@ -150,14 +157,16 @@ export async function wireServices(deps: Deps) {
     memberModel: models.members,
     members,
     users,
-    presence,
+    gate,
     views: messageViews,
     log,
     readMarks: models.chatQueries.readMarks,
     facts,
     clock,
   });
-  const chatViews = createChatViews({ queries: models.chatQueries, users, messages: messageViews, settler });
+  const chatViews = createChatViews({
+    ...{ queries: models.chatQueries, users, messages: messageViews, blocks, settler },
+  });
   const chats = createChatService({
     chats: models.chats,
     memberModel: models.members,
@@ -166,6 +175,7 @@ export async function wireServices(deps: Deps) {
     messages,
     users,
     views: chatViews,
+    gate,
     facts,
     clock,
     maxGroupSize: limitsConfig.maxGroupSize,
@@ -176,8 +186,8 @@ export async function wireServices(deps: Deps) {
     messageViews,
     messages: models.messages,
   });
-  const typing = createTypingService({ members, facts, clock });
-  const watch = createPresenceWatch({ members: models.members, users, rooms: sockets });
+  const typing = createTypingService({ members, gate, facts, clock });
+  const watch = createPresenceWatch({ users, visibility, rooms: sockets });
 
   const actions: Actions = {
     auth: createAuthActions(authService),
@@ -212,6 +222,7 @@ export async function wireServices(deps: Deps) {
     facts,
     limits,
     presence,
+    links,
     typing,
     log,
     settler,

@@ -14,17 +14,19 @@ import { admitSockets, type Welcome } from '../platform/realtime/admission.js';
 import { createEventDoor, tell } from '../platform/realtime/event-door.js';
 import { createRealtimeServer } from '../platform/realtime/realtime-server.js';
 import type { SocketRegistry } from '../platform/realtime/socket-registry.js';
-import { room } from '../platform/rooms/rooms.js';
 import { fanOutChats } from '../services/chat.fanout.js';
 import type { MemberRooms } from '../services/member.service.js';
 import { fanOutMessages } from '../services/message.fanout.js';
 import { fanOutPresence } from '../services/presence.fanout.js';
+import type { LinkRooms, PresenceLinks } from '../services/presence.links.js';
 import type { PresenceRooms } from '../services/presence.watch.js';
 import type { SessionSockets } from '../services/session.service.js';
 import type { Services } from './wire-services.js';
 
 /** What services may ask of the sockets this process holds. */
-export function socketPorts(registry: SocketRegistry): MemberRooms & SessionSockets & PresenceRooms {
+export type SocketPorts = MemberRooms & SessionSockets & PresenceRooms & LinkRooms;
+
+export function socketPorts(registry: SocketRegistry): SocketPorts {
   return {
     enter: (userIds, chatId, options) => registry.enterChat(userIds, chatId, options),
     leave: (userIds, chatId) => registry.leaveChat(userIds, chatId),
@@ -50,9 +52,12 @@ export function socketPorts(registry: SocketRegistry): MemberRooms & SessionSock
     },
     watch: ({ userId, socketId }, userIds) => {
       for (const socket of registry.ofUser(userId)) {
-        if (socket.id === socketId) void socket.join(userIds.map(room.presence));
+        if (socket.id === socketId) registry.watch(socket, userIds);
       }
     },
+    everybody: () => registry.users(),
+    link: (userId, otherId, how) => registry.link(userId, otherId, how),
+    linkedTo: (userId) => registry.linkedTo(userId),
   };
 }
 
@@ -114,7 +119,7 @@ export function wireSockets(deps: Deps) {
     authenticate: services.authenticate,
     accessCookie: deps.accessCookie,
     transport: config.auth.transport,
-    welcome: (actor) => welcome(models, actor.userId),
+    welcome: (actor) => welcome(models, services.links, actor.userId),
     ...places(deps, limits.maxSocketsPerUser),
     addressOf: (socket) => realtime.addressOf(socket),
     onConnected: (userId) => void services.presence.connected(userId),
@@ -159,10 +164,11 @@ function reconnectIn(): number {
   return 500 + Math.floor(Math.random() * 2_500);
 }
 
-/** The newcomer's chats, whose presence concerns him (the other sides of direct chats), and his unread total. */
-async function welcome(models: Models, userId: string): Promise<Welcome> {
-  const states = await models.chatQueries.states(userId);
+/** The newcomer's chats, whose presence concerns him (contacts, the other sides of direct chats), and his unread total. */
+async function welcome(models: Models, links: PresenceLinks, userId: string): Promise<Welcome> {
+  const [states, circle] = await Promise.all([models.chatQueries.states(userId), links.of(userId)]);
   return {
+    ...circle,
     chatIds: states.map((state) => state.chatId),
     peers: states.flatMap((state) => state.directKey?.split(':').filter((id) => id !== userId) ?? []),
     unreadTotal: states.reduce((sum, state) => sum + Math.max(0, state.seq - state.lastReadSeq), 0),

@@ -25,12 +25,15 @@ export function createUserActions({ users, profile, presence, watch }: Deps): Us
     search: action(searchUsersInput, async ({ actor, input }) => ({
       message: 'Users.',
       data: {
-        users: await users.search({ text: input.search, except: actor.userId, limit: input.limit }),
+        users: await users.search({ text: input.search, by: actor.userId, limit: input.limit }),
         nextCursor: null,
         hasMore: false,
       },
     })),
-    get: action(userRef, async ({ input }) => ({ message: 'User.', data: await users.view(input.id) })),
+    get: action(userRef, async ({ actor, input }) => ({
+      message: 'User.',
+      data: await users.viewFor({ id: actor.userId }, input.id),
+    })),
     updateProfile: action(updateProfileInput, async ({ actor, input, origin }) => ({
       message: 'Profile updated.',
       data: await profile.update(actor, input, origin),

@@ -41,6 +41,11 @@ const schema = new Schema<ChatDoc>(
 schema.index({ directKey: 1 }, { unique: true, partialFilterExpression: { directKey: { $type: 'string' } } });
 schema.index({ lastMessageAt: -1 });
 
+/** `ChatDoc.directKey` of a pair. */
+export function directKeyOf(a: string, b: string): string {
+  return a < b ? `${a}:${b}` : `${b}:${a}`;
+}
+
 /** How far a chat's settled counters moved; `fromRev` is what they must stand at for the move to be right. */
 export type SettledMove = { chat: Id; fromRev: number; rev: number; seq: number; at: Date };
 
@@ -59,6 +64,9 @@ export function createChatModel(connection: Connection) {
       const { at, ...fields } = chat;
       return (await model.create({ ...fields, isGroup: true, createdAt: at, updatedAt: at })).toObject();
     },
+
+    findDirect: (key: string): Promise<ChatDoc | null> =>
+      model.findOne({ directKey: key }).lean<ChatDoc>().exec(),
 
     /** The pair's chat, made if absent; `created` for one caller only, however many ask at once. */
     upsertDirect: async (pair: {

@@ -1,10 +1,12 @@
 import type { Connection } from 'mongoose';
+import { createBlockModel } from './block.model.js';
 import { createChatModel } from './chat.model.js';
 import { createChatQueries } from './chat.queries.js';
 import { createJobModel } from './job.model.js';
 import { createMemberModel } from './member.model.js';
 import { createMessageModel } from './message.model.js';
 import { createNodeModel } from './node.model.js';
+import { createRelationModel } from './relation.model.js';
 import { createSessionModel } from './session.model.js';
 import { createUserModel } from './user.model.js';
 
@@ -18,6 +20,8 @@ export function createModels(connection: Connection) {
     messages: createMessageModel(connection),
     nodes: createNodeModel(connection),
     jobs: createJobModel(connection),
+    relations: createRelationModel(connection),
+    blocks: createBlockModel(connection),
     chatQueries: createChatQueries(connection),
   };
 }

@@ -3,7 +3,7 @@ import type { Models } from './index.js';
 
 /** The models that own a collection with indexes. */
 function owners(models: Models) {
-  const { users, sessions, chats, members, messages, nodes, jobs } = models;
+  const { users, sessions, chats, members, messages, nodes, jobs, relations, blocks } = models;
   return [
     users.model,
     sessions.model,
@@ -12,6 +12,8 @@ function owners(models: Models) {
     messages.model,
     nodes.model,
     jobs.model,
+    relations.model,
+    blocks.model,
   ] as const;
 }
 

@@ -169,8 +169,11 @@ export function createUserModel(connection: Connection) {
         .lean<UserDoc>()
         .exec(),
 
-    touchLastSeen: async (id: string, at: Date): Promise<void> => {
-      await model.updateOne({ _id: toId(id), ...present }, { $max: { lastSeen: at } });
+    touchLastSeen: async (ids: readonly string[], at: Date): Promise<void> => {
+      await model.updateMany(
+        { _id: trusted({ $in: ids.map(toId) }), ...present },
+        { $max: { lastSeen: at } },
+      );
     },
 
     /**

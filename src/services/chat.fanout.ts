@@ -16,19 +16,20 @@ type Deps = {
 
 /** Facts about chats and their members → the rooms of those whom they concern. */
 export function fanOutChats({ facts, emitter, views, chats, members }: Deps): void {
-  /** A direct chat bears the other's name, so each side gets its own view; of a new group all views are alike. */
+  /** A direct chat bears the other's name, so each side gets its own view; a new group is told to all in one. */
   async function tellNew(chatId: string, userIds: readonly string[]): Promise<void> {
-    const chat = await chats.findById(chatId);
-    if (chat === null) return;
-    if (!chat.isGroup) {
+    const stored = await chats.findById(chatId);
+    if (stored === null) return;
+    if (!stored.isGroup) {
       for (const userId of userIds) {
         emitter.emit(room.user(userId), 'chat:new', { chat: await views.get(userId, chatId) });
       }
       return;
     }
-    const first = userIds[userIds.length - 1];
-    if (first === undefined) return;
-    emitter.emit(userIds.map(room.user), 'chat:new', { chat: await views.get(first, chatId) });
+    const last = userIds[userIds.length - 1];
+    if (last === undefined) return;
+    const chat = userIds.length === 1 ? await views.get(last, chatId) : await views.getShared(last, chatId);
+    emitter.emit(userIds.map(room.user), 'chat:new', { chat });
   }
 
   facts.on('chat.created', ({ chatId, userIds }) => tellNew(chatId, userIds));
@@ -36,7 +37,7 @@ export function fanOutChats({ facts, emitter, views, chats, members }: Deps): vo
   facts.on('chat.updated', async ({ chatId }) => {
     const [anyone] = await members.findByChat(chatId);
     if (anyone === undefined) return;
-    const view = await views.get(anyone.user.toHexString(), chatId);
+    const view = await views.getShared(anyone.user.toHexString(), chatId);
     emitter.emit(room.chat(chatId), 'chat:updated', { chat: presentSharedChat(view) });
   });
 

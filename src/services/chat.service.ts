@@ -10,6 +10,7 @@ import type { MessageModel } from '../models/message.model.js';
 import { decodeCursor, encodeCursor } from './chat.cursor.js';
 import { rolePolicy } from './chat.policy.js';
 import type { ChatViews } from './chat.views.js';
+import type { BlockGate } from './block.gate.js';
 import type { ParleyFacts } from './facts.js';
 import type { MemberService } from './member.service.js';
 import type { MessageService } from './message.service.js';
@@ -61,6 +62,7 @@ type Deps = {
   messages: MessageService;
   users: UserService;
   views: ChatViews;
+  gate: BlockGate;
   facts: ParleyFacts;
   clock: Clock;
   maxGroupSize: number;
@@ -70,9 +72,10 @@ export function createChatService(deps: Deps): ChatService {
   const { chats, memberModel, members, messages, users, views, facts, clock } = deps;
   const now = (): Date => new Date(clock());
 
-  async function assertUsers(ids: readonly string[], field: string): Promise<void> {
+  async function assertAddable(actor: Actor, ids: readonly string[]): Promise<void> {
     if ((await users.countExisting(ids)) < ids.length)
-      throw invalid({ field, message: 'names a user who does not exist' });
+      throw invalid({ field: 'users', message: 'names a user who does not exist' });
+    await deps.gate.assertAddable(actor.userId, ids);
   }
 
   /** Groups only: a direct chat has its two people for good. */
@@ -122,6 +125,7 @@ export function createChatService(deps: Deps): ChatService {
       if (userId === actor.userId) throw invalid({ field: 'userId', message: 'must be somebody else' });
       await users.view(userId);
       const pair = [actor.userId, userId].sort();
+      await deps.gate.assertMayOpen(actor.userId, userId);
       const at = now();
       const { chat, created } = await chats.upsertDirect({ key: pair.join(':'), by: toId(actor.userId), at });
       const chatId = chat._id.toHexString();
@@ -144,7 +148,7 @@ export function createChatService(deps: Deps): ChatService {
           message: `must leave the group within ${deps.maxGroupSize} members`,
         });
       }
-      await assertUsers(others, 'users');
+      await assertAddable(actor, others);
       const chat = newId();
       const chatId = chat.toHexString();
       const at = now();
@@ -213,7 +217,7 @@ export function createChatService(deps: Deps): ChatService {
       await members.require(chatId, actor.userId);
       await groupOf(chatId);
       await members.requireAdmin(chatId, actor.userId);
-      await assertUsers(input.users, 'users');
+      await assertAddable(actor, input.users);
       const [size, inAlready] = await Promise.all([
         memberModel.count(chatId),
         memberModel.findAmong(chatId, input.users),
@@ -237,7 +241,7 @@ export function createChatService(deps: Deps): ChatService {
         })),
       );
       if (added.length > 0) {
-        const newcomers = await users.views(added);
+        const newcomers = await users.viewsForMany(added);
         for (const user of newcomers.values())
           facts.publish('member.joined', { chatId, user, by: actor.userId });
         const names = [...newcomers.values()].map((user) => user.name).join(', ');

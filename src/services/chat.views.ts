@@ -5,6 +5,7 @@ import type { ChatQueries, MemberChatDetail } from '../models/chat.queries.js';
 import { presentChat } from '../presenters/chat.presenter.js';
 import type { MessageSettler } from './message.settler.js';
 import type { Mark, MessageViews } from './message.views.js';
+import type { PairBook } from './pair-book.js';
 import type { UserService } from './user.service.js';
 
 /** Chats as their members see them: one aggregation for any number of chats, and one presence look-up. */
@@ -27,6 +28,8 @@ export type ChatViews = {
   ): Promise<{ views: ChatView[]; marksOf: (chatId: string) => readonly Mark[] }>;
   /** One chat with all its members; throws NOT_FOUND unless the user is in it. */
   get(userId: string, chatId: string): Promise<ChatView>;
+  /** A group as all of its members may see it, for a broadcast; the counters and switches are `memberId`'s. */
+  getShared(memberId: string, chatId: string): Promise<ChatView>;
 };
 
 const MEMBERS_IN_LISTS = 100;
@@ -36,27 +39,54 @@ type Deps = {
   queries: ChatQueries;
   users: UserService;
   messages: MessageViews;
+  blocks: PairBook;
   settler: Pick<MessageSettler, 'repair'>;
 };
 
 export function createChatViews(deps: Deps): ChatViews {
-  async function present(userId: string, chats: readonly MemberChatDetail[]): Promise<ChatView[]> {
+  /** `shared`: for all members at once. */
+  async function present(
+    userId: string,
+    chats: readonly MemberChatDetail[],
+    shared = false,
+  ): Promise<ChatView[]> {
     for (const chat of chats) if (chat.lagging) deps.settler.repair(toId(chat.chatId));
     const profiles = new Map(
       chats.flatMap((chat) => chat.profiles.map((p) => [p._id.toHexString(), p] as const)),
     );
-    const marks = new Map(chats.map((chat) => [chat.chatId, chat.members]));
+    const marksOf = await marksFor(userId, chats);
+    const sharing = new Set(profiles.keys());
     const [users, latest] = await Promise.all([
-      deps.users.present([...profiles.values()]),
+      shared
+        ? deps.users.viewsForMany([...sharing], membersOf(chats))
+        : deps.users.presentFor({ id: userId, sharing }, [...profiles.values()]),
       deps.messages.present(
         chats.flatMap((chat) => chat.latest ?? []),
-        (chatId) => marks.get(chatId) ?? [],
+        marksOf,
+        shared ? null : userId,
       ),
     ]);
     const latestOf = new Map(latest.map((message) => [message.chat, message]));
     return chats.map((chat) =>
       presentChat(chat, { viewerId: userId, users, latestMessage: latestOf.get(chat.chatId) ?? null }),
     );
+  }
+
+  /** Those read marks that the user may know: in the direct chat of a blocked pair, his own. */
+  async function marksFor(
+    userId: string,
+    chats: readonly MemberChatDetail[],
+  ): Promise<(chatId: string) => readonly Mark[]> {
+    const blocked = await deps.blocks.idsOf(userId);
+    const closed = (chat: MemberChatDetail): boolean =>
+      chat.directKey?.split(':').some((id) => blocked.has(id)) === true;
+    const marks = new Map(
+      chats.map((chat) => [
+        chat.chatId,
+        closed(chat) ? chat.members.filter(({ user }) => user.toHexString() === userId) : chat.members,
+      ]),
+    );
+    return (chatId) => marks.get(chatId) ?? [];
   }
 
   const list: ChatViews['list'] = async (userId, chatIds, options = {}) => {
@@ -84,13 +114,22 @@ export function createChatViews(deps: Deps): ChatViews {
     list,
     withMarks: async (userId, chatIds) => {
       const chats = chatIds.length === 0 ? [] : await deps.queries.details(userId, chatIds, MEMBERS_IN_LISTS);
-      const marks = new Map(chats.map((chat) => [chat.chatId, chat.members]));
-      return { views: await present(userId, chats), marksOf: (chatId) => marks.get(chatId) ?? [] };
+      return { views: await present(userId, chats), marksOf: await marksFor(userId, chats) };
     },
     get: async (userId, chatId) => {
       const [view] = await list(userId, [chatId], { allMembers: true });
       if (view === undefined) throw notFound('chat');
       return view;
     },
+    getShared: async (memberId, chatId) => {
+      const found = await deps.queries.details(memberId, [chatId], ALL_MEMBERS);
+      const [view] = await present(memberId, found, true);
+      if (view === undefined) throw notFound('chat');
+      return view;
+    },
   };
+}
+
+function membersOf(chats: readonly MemberChatDetail[]): ReadonlySet<string> {
+  return new Set(chats.flatMap((chat) => chat.members.map(({ user }) => user.toHexString())));
 }

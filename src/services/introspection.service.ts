@@ -20,7 +20,11 @@ export function createIntrospectionService({ tokens, sessions, users }: Deps): I
       try {
         const claims = tokens.verify(token, ['access', 'bearer']);
         const { userId } = await sessions.actor(claims);
-        return { active: true, user: await users.view(userId), exp: Math.floor(claims.expiresAtMs / 1_000) };
+        return {
+          active: true,
+          user: await users.viewFor({ id: userId }, userId),
+          exp: Math.floor(claims.expiresAtMs / 1_000),
+        };
       } catch (error) {
         if (error instanceof AppError && error.status < 500) return { active: false };
         throw error;

@@ -30,7 +30,7 @@ export type MemberService = {
 export type MemberRooms = {
   /** Those of the users who have a socket here, or are about to. */
   present(userIds: readonly string[]): string[];
-  /** `peers`: the two of a direct chat, who are told of each other's presence from now on. */
+  /** `peers`: the two of a direct chat. */
   enter(userIds: readonly string[], chatId: string, options: { peers: readonly string[] }): void;
   leave(userIds: readonly string[], chatId: string): void;
   /** Who watches the user's presence here by sharing a chat, and whose he watches so. */
@@ -38,7 +38,8 @@ export type MemberRooms = {
   unwatch(watcherIds: readonly string[], watchedIds: readonly string[]): void;
 };
 
-type Change = { chatId: string; userIds: string[]; change: 'entered' | 'left' | 'role'; direct?: boolean };
+/** `pair`: both people of a direct chat, though only one may have been missing. */
+type Change = { chatId: string; userIds: string[]; change: 'entered' | 'left' | 'role'; pair?: string[] };
 
 const TOPIC = 'members.changed';
 const ROLES_KEPT = 100_000;
@@ -49,6 +50,8 @@ export function createMemberService(deps: {
   members: MemberModel;
   cluster: Cluster;
   rooms: MemberRooms;
+  /** The two have a direct chat: on this node they may be told of each other's presence. */
+  nowPeers: (a: string, b: string) => Promise<void>;
 }): MemberService {
   const roles = new LRUCache<string, MemberRole>({ max: ROLES_KEPT, ttl: ROLE_TTL_MS });
   /** Reads under way; a change that comes meanwhile removes the entry, so that an old answer is not cached. */
@@ -81,7 +84,7 @@ export function createMemberService(deps: {
    * Not what the change says counts, but what is true now: two changes of one person may be heard in another order than
    * they were written. Each is told after its write, so the last one heard sees the last one written. In doubt, out.
    */
-  async function bringRoomsInLine({ chatId, userIds, change, direct = false }: Change): Promise<void> {
+  async function bringRoomsInLine({ chatId, userIds, change, pair = [] }: Change): Promise<void> {
     const here = deps.rooms.present(userIds);
     const watched =
       change === 'left' ? userIds.filter((id) => deps.rooms.watchOf(id).watchers.length > 0) : [];
@@ -90,7 +93,9 @@ export function createMemberService(deps: {
     const members = new Set(await deps.members.findAmong(chatId, concerned).catch((): string[] => []));
     const gone = concerned.filter((id) => !members.has(id));
     deps.rooms.leave(gone, chatId);
-    deps.rooms.enter([...members], chatId, { peers: direct ? userIds : [] });
+    deps.rooms.enter([...members], chatId, { peers: pair });
+    const [a, b] = pair;
+    if (a !== undefined && b !== undefined) await deps.nowPeers(a, b);
     for (const userId of gone) await stopWatching(userId);
   }
 
@@ -137,7 +142,9 @@ export function createMemberService(deps: {
     },
     add: async (chatId, members, { direct } = { direct: false }) => {
       const added = await deps.members.add(members);
-      if (added.length > 0) await tellAll({ chatId, userIds: added, change: 'entered', direct });
+      if (added.length === 0) return added;
+      const pair = direct ? members.map((member) => member.user.toHexString()) : [];
+      await tellAll({ chatId, userIds: direct ? pair : added, change: 'entered', pair });
       return added;
     },
     announceEntered: (chatId, userIds) => tellAll({ chatId, userIds: [...userIds], change: 'entered' }),

@@ -1,7 +1,7 @@
 import type { Emitter } from '../platform/realtime/emitter.js';
 import { shareJson } from '../platform/realtime/packets.js';
 import { room } from '../platform/rooms/rooms.js';
-import type { ParleyFacts } from './facts.js';
+import type { FactMap, ParleyFacts } from './facts.js';
 
 /** Facts about messages → the chat's room. The sending socket is left out: it has its acknowledgement. */
 export function fanOutMessages(facts: ParleyFacts, emitter: Emitter): void {
@@ -14,12 +14,14 @@ export function fanOutMessages(facts: ParleyFacts, emitter: Emitter): void {
       { except: socketId },
     );
   });
-  facts.on('message.read', ({ socketId, ...mark }) => {
-    emitter.emit(room.chat(mark.chatId), 'message:read', mark, { except: socketId });
-  });
-  facts.on('message.delivered', ({ socketId, ...mark }) => {
-    emitter.emit(room.chat(mark.chatId), 'message:delivered', mark, { except: socketId });
-  });
+  const tellMark =
+    (event: 'message:read' | 'message:delivered') =>
+    ({ socketId, alone, ...mark }: FactMap['message.read']): void =>
+      emitter.emit(alone ? room.user(mark.userId) : room.chat(mark.chatId), event, mark, {
+        except: socketId,
+      });
+  facts.on('message.read', tellMark('message:read'));
+  facts.on('message.delivered', tellMark('message:delivered'));
   facts.on('typing.changed', ({ socketId, ...typing }) => {
     emitter.emit(room.chat(typing.chatId), 'typing', typing, { except: socketId });
   });

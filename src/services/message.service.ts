@@ -13,11 +13,11 @@ import { newId, toId, type Id } from '../models/ids.js';
 import type { MemberModel } from '../models/member.model.js';
 import type { MessageDoc, MessageModel } from '../models/message.model.js';
 import { presentMessage } from '../presenters/message.presenter.js';
+import type { BlockGate } from './block.gate.js';
 import type { ParleyFacts } from './facts.js';
 import type { MemberService } from './member.service.js';
 import type { MessageLog } from './message.log.js';
 import type { MessageViews, Mark } from './message.views.js';
-import type { PresenceService } from './presence.service.js';
 import type { UserService } from './user.service.js';
 
 /**
@@ -61,7 +61,7 @@ type Deps = {
   memberModel: MemberModel;
   members: MemberService;
   users: UserService;
-  presence: Pick<PresenceService, 'states'>;
+  gate: BlockGate;
   views: MessageViews;
   log: MessageLog<SendContext>;
   /** True read marks of a chat's members. */
@@ -91,13 +91,14 @@ export function createMessageService(deps: Deps): MessageService {
       context,
     );
     if (!repeated && context.view !== undefined) return context.view;
-    const [view] = await views.present([message], () => []);
+    const [view] = await views.present([message], () => [], context.sender.id);
     if (view === undefined) throw notFound('message');
-    return view;
+    return { ...view, sender: context.sender };
   }
 
   async function send(actor: Actor, input: SendMessageInput, socketId: string | null): Promise<MessageView> {
     await members.require(input.chatId, actor.userId);
+    await deps.gate.assertOpen(input.chatId);
     const sender = await users.actingView(actor.userId);
     const replyTo = input.replyTo === undefined ? null : await quoted(input.chatId, input.replyTo);
     const { clientMessageId, mentions } = input;
@@ -173,7 +174,9 @@ export function createMessageService(deps: Deps): MessageService {
         : await deps.memberModel.markDelivered(input.chatId, actor.userId, seq);
     const mark: ReadMark = { chatId: input.chatId, userId: actor.userId, seq, at: at.toISOString() };
     if (!moved) return { ...mark, seq: Math.max(seq, await markOf(actor, input.chatId, how.fact)) };
-    deps.facts.publish(how.fact, { ...mark, socketId: how.socketId });
+    // Of a blocked pair neither learns what the other reads; one's own devices do.
+    const alone = await deps.gate.isClosed(input.chatId);
+    deps.facts.publish(how.fact, { ...mark, alone, socketId: how.socketId });
     return mark;
   }
 
@@ -187,15 +190,19 @@ export function createMessageService(deps: Deps): MessageService {
     return (which === 'message.read' ? member?.lastReadSeq : member?.deliveredSeq) ?? 0;
   }
 
+  async function marksFor(actor: Actor, chatId: string): Promise<readonly Mark[]> {
+    return deps.gate.marksFor(actor.userId, chatId, await deps.readMarks(chatId));
+  }
+
   async function history(actor: Actor, input: HistoryInput): ReturnType<MessageService['history']> {
     await members.require(input.chatId, actor.userId);
     const [{ found, hasMore }, marks] = await Promise.all([
       page(toId(input.chatId), input),
-      deps.readMarks(input.chatId),
+      marksFor(actor, input.chatId),
     ]);
     const edge = input.after === undefined ? found[0] : found[found.length - 1];
     return {
-      messages: await views.present(found, () => marks),
+      messages: await views.present(found, () => marks, actor.userId),
       hasMore,
       nextCursor: hasMore && edge !== undefined ? String(edge.seq) : null,
     };
@@ -218,8 +225,8 @@ export function createMessageService(deps: Deps): MessageService {
         deps.memberModel.findByChat(chatId),
       ]);
       const ids = roster.map((member) => member.user.toHexString());
-      const states = await deps.presence.states(ids);
-      return { messages: newest, hasMore, online: ids.filter((id) => states.get(id)?.isOnline === true) };
+      const seen = await users.viewsFor({ id: actor.userId, sharing: new Set(ids) }, ids);
+      return { messages: newest, hasMore, online: ids.filter((id) => seen.get(id)?.isOnline === true) };
     },
 
     changes: async (actor, input) => {
@@ -227,11 +234,11 @@ export function createMessageService(deps: Deps): MessageService {
       const chat = toId(input.chatId);
       const [found, marks] = await Promise.all([
         messages.changedSince(chat, input.since, input.limit + 1),
-        deps.readMarks(input.chatId),
+        marksFor(actor, input.chatId),
       ]);
       const changed = found.slice(0, input.limit);
       return {
-        messages: await views.present(changed, () => marks),
+        messages: await views.present(changed, () => marks, actor.userId),
         rev: changed[changed.length - 1]?.rev ?? input.since,
         more: found.length > input.limit,
       };

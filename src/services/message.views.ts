@@ -11,10 +11,12 @@ export type MessageViews = {
   /**
    * Views of stored messages in the order given: one look-up each for all senders and all quoted messages.
    * `marksOf` gives the members' read marks of a chat.
+   * `viewerId`: a member of the chats, for whom the views are; null = for all members at once, as a broadcast is.
    */
   present(
     messages: readonly MessageDoc[],
     marksOf: (chatId: string) => readonly Mark[],
+    viewerId: string | null,
   ): Promise<MessageView[]>;
   /** The quoted message of a reply within the same chat, or null when it is not there. */
   reply(chatId: string, messageId: string): Promise<ReplyView>;
@@ -36,9 +38,15 @@ export function createMessageViews(deps: { messages: MessageModel; users: UserSe
   }
 
   return {
-    present: async (messages, marksOf) => {
+    present: async (messages, marksOf, viewerId) => {
       const senderIds = messages.map((message) => message.sender.toHexString());
-      const [senders, replies] = await Promise.all([deps.users.views(senderIds), repliesOf(messages)]);
+      const sharing = membersOf(messages, marksOf);
+      const [senders, replies] = await Promise.all([
+        viewerId === null
+          ? deps.users.viewsForMany(senderIds, sharing)
+          : deps.users.viewsFor({ id: viewerId, sharing }, senderIds),
+        repliesOf(messages),
+      ]);
       return messages.map((message) => {
         const senderId = message.sender.toHexString();
         return presentMessage(message, {
@@ -55,6 +63,15 @@ export function createMessageViews(deps: { messages: MessageModel; users: UserSe
       return message !== null && message.chat.toHexString() === chatId ? presentReply(message) : null;
     },
   };
+}
+
+/** The members of the messages' chats, with all of whom the viewer shares one. */
+function membersOf(
+  messages: readonly MessageDoc[],
+  marksOf: (chatId: string) => readonly Mark[],
+): ReadonlySet<string> {
+  const chatIds = new Set(messages.map((message) => message.chat.toHexString()));
+  return new Set([...chatIds].flatMap((chatId) => marksOf(chatId).map(({ user }) => user.toHexString())));
 }
 
 function readersOf(message: MessageDoc, marks: readonly Mark[]): string[] {

@@ -81,7 +81,10 @@ export function createSyncService(deps: Deps): SyncService {
       ]);
       const documents = [...changes.byChat.values(), ...pages.values()].flat();
       const presented = new Map(
-        (await deps.messageViews.present(documents, marksOf)).map((message) => [message._id, message]),
+        (await deps.messageViews.present(documents, marksOf, actor.userId)).map((message) => [
+          message._id,
+          message,
+        ]),
       );
       const stateOf = new Map(states.map((state) => [state.chatId, state]));
 

@@ -1,4 +1,5 @@
 import type { Actor } from '../contract/actor.js';
+import type { BlockGate } from './block.gate.js';
 import type { ParleyFacts } from './facts.js';
 import type { MemberService } from './member.service.js';
 
@@ -17,6 +18,7 @@ type Typing = { timer: NodeJS.Timeout; toldAt: number };
 
 export function createTypingService(deps: {
   members: MemberService;
+  gate: BlockGate;
   facts: ParleyFacts;
   clock: () => number;
 }): TypingService {
@@ -38,6 +40,8 @@ export function createTypingService(deps: {
   return {
     start: async (actor, chatId, socketId) => {
       await deps.members.require(chatId, actor.userId);
+      // Nobody is told, and nothing is said of why.
+      if (await deps.gate.isClosed(chatId)) return;
       const key = `${chatId}:${actor.userId}`;
       const now = deps.clock();
       const known = typing.get(key);

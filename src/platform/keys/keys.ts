@@ -24,6 +24,8 @@ export const key = {
   presence: (userId: string): string => `presence:${userId}`,
   /** The status the user chose. */
   status: (userId: string): string => `status:${userId}`,
+  /** Lease set of the users who have chosen to be unseen. */
+  unseen: 'unseen',
   /** What `subject` (an address, an account, a user) has used up of the allowance called `name`. */
   limit: (name: string, subject: string): string => `limit:${name}:${subject}`,
   /** Lease set of the user's sockets, each as node:socket. */

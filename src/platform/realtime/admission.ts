@@ -7,10 +7,10 @@ import { AppError } from '../errors/app-error.js';
 import { toAppError } from '../errors/to-app-error.js';
 import type { Logger } from '../logging/logger.js';
 import { tell, type EventDoor } from './event-door.js';
-import type { Expected, ParleySocket, SocketRegistry } from './socket-registry.js';
+import type { Expected, ParleySocket, RoomsOfUser, SocketRegistry } from './socket-registry.js';
 
 /** What a newcomer needs to know and to be joined to. */
-export type Welcome = { chatIds: string[]; peers: string[]; unreadTotal: number };
+export type Welcome = RoomsOfUser & { unreadTotal: number };
 
 type Deps = {
   registry: SocketRegistry;

@@ -11,7 +11,7 @@ export type SocketData = {
   /** Since when this socket has been over its limits without a pause; 0 = it is not. */
   limitedSince: number;
   limitedLast: number;
-  /** Users whose presence this socket hears of for good: the other sides of direct chats. Null: nobody yet. */
+  /** The other sides of direct chats, whose presence this socket hears of for good unless one is blocked. Null: nobody yet. */
   peers: Set<string> | null;
 };
 
@@ -26,13 +26,10 @@ export type ParleySocket = Socket<NoEvents, NoEvents, NoEvents, SocketData>;
  */
 export type SocketRegistry = {
   expect(userId: string): Expected;
-  /** Joins the socket to its rooms and keeps it until it disconnects. `peers`: the other sides of its direct chats. */
-  admit(
-    socket: ParleySocket,
-    expected: Expected,
-    rooms: { chatIds: readonly string[]; peers: readonly string[] },
-  ): void;
+  /** Joins the socket to its rooms and keeps it until it disconnects. */
+  admit(socket: ParleySocket, expected: Expected, rooms: RoomsOfUser): void;
   release(socket: ParleySocket): void;
+  /** `peers`: the two of a direct chat; whether they are told of each other is `link`'s to say. */
   enterChat(userIds: readonly string[], chatId: string, options: { peers: readonly string[] }): void;
   leaveChat(userIds: readonly string[], chatId: string): void;
   /** True when the user has a socket here, or one on its way. */
@@ -40,15 +37,33 @@ export type SocketRegistry = {
   /** Who is in the user's presence room here without being the other side of a direct chat, and in whose rooms he is so. */
   watchOf(userId: string): { watchers: string[]; watched: string[] };
   unwatch(watcherIds: readonly string[], watchedIds: readonly string[]): void;
+  /** The socket has asked to be told of those users, and may be. */
+  watch(socket: ParleySocket, watchedIds: readonly string[]): void;
+  link(userId: string, otherId: string, how: Link): void;
+  /** Those of whose presence the user's sockets are told here, and the other sides of his direct chats. */
+  linkedTo(userId: string): string[];
+  users(): string[];
   ofUser(userId: string): ReadonlySet<ParleySocket>;
   all(): Iterable<ParleySocket>;
   readonly size: number;
 };
 
+/** `peers`: the other sides of his direct chats, also those who are contacts or `blocked`. */
+export type RoomsOfUser = {
+  chatIds: readonly string[];
+  peers: readonly string[];
+  contacts: readonly string[];
+  blocked: ReadonlySet<string>;
+};
+
+/** How a user's sockets are told of somebody's presence: as a contact's; if there is a direct chat; not at all. */
+export type Link = 'contact' | 'peer' | 'none';
+
 export type Expected = {
   readonly userId: string;
   readonly entered: Set<string>;
   readonly left: Set<string>;
+  readonly linked: Map<string, Link>;
   close(): void;
 };
 
@@ -63,6 +78,13 @@ export function createSocketRegistry(): SocketRegistry {
     for (const sockets of byUser.values()) yield* sockets;
   }
 
+  function linkSocket(socket: ParleySocket, otherId: string, how: Link): void {
+    if (how !== 'contact') void socket.leave(room.contacts(otherId));
+    if (how !== 'peer') void socket.leave(room.presence(otherId));
+    if (how === 'contact') void socket.join(room.contacts(otherId));
+    if (how === 'peer' && socket.data.peers?.has(otherId) === true) void socket.join(room.presence(otherId));
+  }
+
   return {
     expect: (userId) => {
       const ledgers = expected.get(userId) ?? new Set();
@@ -71,6 +93,7 @@ export function createSocketRegistry(): SocketRegistry {
         userId,
         entered: new Set(),
         left: new Set(),
+        linked: new Map(),
         close: () => {
           ledgers.delete(ledger);
           if (ledgers.size === 0 && expected.get(userId) === ledgers) expected.delete(userId);
@@ -80,7 +103,7 @@ export function createSocketRegistry(): SocketRegistry {
       return ledger;
     },
 
-    admit: (socket, ledger, { chatIds, peers }) => {
+    admit: (socket, ledger, { chatIds, peers, contacts, blocked }) => {
       const { userId } = ledger;
       const chats = new Set([...chatIds, ...ledger.entered]);
       if (peers.length > 0) socket.data.peers = new Set(peers);
@@ -89,7 +112,13 @@ export function createSocketRegistry(): SocketRegistry {
       const sockets = byUser.get(userId) ?? new Set();
       byUser.set(userId, sockets.add(socket));
       size += 1;
-      void socket.join([room.user(userId), ...[...chats].map(room.chat), ...peers.map(room.presence)]);
+      const asContact = new Set(contacts);
+      const asPeer = peers.filter((id) => !blocked.has(id) && !asContact.has(id));
+      void socket.join([
+        ...[room.user(userId), ...[...chats].map(room.chat)],
+        ...[...contacts.map(room.contacts), ...asPeer.map(room.presence)],
+      ]);
+      for (const [otherId, how] of ledger.linked) linkSocket(socket, otherId, how);
     },
 
     release: (socket) => {
@@ -106,7 +135,7 @@ export function createSocketRegistry(): SocketRegistry {
         for (const socket of byUser.get(userId) ?? NONE) {
           const known = (socket.data.peers ??= new Set());
           for (const peer of peers) known.add(peer);
-          void socket.join([room.chat(chatId), ...peers.map(room.presence)]);
+          void socket.join(room.chat(chatId));
         }
         for (const ledger of expected.get(userId) ?? []) {
           ledger.entered.add(chatId);
@@ -153,6 +182,28 @@ export function createSocketRegistry(): SocketRegistry {
         }
       }
     },
+
+    watch: (socket, watchedIds) => {
+      const asContact = (id: string): boolean => socket.rooms.has(room.contacts(id));
+      void socket.join(watchedIds.filter((id) => !asContact(id)).map(room.presence));
+    },
+
+    link: (userId, otherId, how) => {
+      for (const socket of byUser.get(userId) ?? NONE) linkSocket(socket, otherId, how);
+      for (const ledger of expected.get(userId) ?? []) ledger.linked.set(otherId, how);
+    },
+
+    linkedTo: (userId) => {
+      const ids = new Set<string>();
+      for (const socket of byUser.get(userId) ?? NONE) {
+        for (const id of socket.data.peers ?? []) ids.add(id);
+        for (const name of socket.rooms)
+          if (room.isPresence(name) || room.isContacts(name)) ids.add(room.userOf(name));
+      }
+      return [...ids];
+    },
+
+    users: () => [...new Set([...byUser.keys(), ...expected.keys()])],
 
     ofUser: (userId) => byUser.get(userId) ?? NONE,
     all,
