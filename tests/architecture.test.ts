@@ -99,6 +99,8 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   nodemailer: ['src/platform/mail/'],
   mailgen: ['src/presenters/mail.presenter.ts'],
   winston: ['src/platform/logging/'],
+  bowser: ['src/platform/user-agents/'],
+  maxmind: ['src/platform/places/'],
   bcrypt: ['src/services/password.ts'],
   jsonwebtoken: ['src/services/token.service.ts'],
   multer: ['src/platform/http/upload.ts'],

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { Server as NetServer, type AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createAdapter } from '@socket.io/redis-adapter';
-import type { Config } from '../config/config.js';
+import { ConfigError, type Config } from '../config/config.js';
 import { windowOf } from '../config/limit-table.js';
 import { loadSecrets } from '../config/secrets.js';
 import { jobHandlers } from '../jobs/index.js';
@@ -28,6 +28,7 @@ import type { Logger } from '../platform/logging/logger.js';
 import { connectMongo } from '../platform/mongo/connect.js';
 import { openDatabase } from '../platform/mongo/provider.js';
 import { openQueue } from '../platform/queue/open-queue.js';
+import { openPlaces, PlacesUnreadable, type Places } from '../platform/places/places.js';
 import { createSocketRegistry } from '../platform/realtime/socket-registry.js';
 import { openStorage } from '../platform/storage/open-storage.js';
 import { apiRoutes } from '../routes/index.js';
@@ -123,12 +124,14 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
   );
 
   // Services and the two doors
+  const places = lifecycle.opened('places', await placesOf(config, logger), (it) => it.close());
   const registry = createSocketRegistry();
   const services = await wireServices({
-    ...{ config, secrets, models, keyStore, fallback, storage, cluster, clock, logger },
+    ...{ config, secrets, models, keyStore, fallback, storage, cluster, places, clock, logger },
     ...{ mailer: mail.mailer, canMail: mail.canSend },
     sockets: socketPorts(registry),
   });
+  lifecycle.opened('sessions', services.sessions, (it) => it.close());
   lifecycle.opened('settler', services.settler, (it) => it.close());
   lifecycle.opened('message log', services.log, (it) => it.close());
   lifecycle.opened('typing', services.typing, (it) => it.close());
@@ -227,6 +230,16 @@ async function assertMigrated(models: ReturnType<typeof createModels>): Promise<
     throw new Error(
       `The database lacks indexes that Parley's guarantees rest on.\nFix: npm run migrate\n${missing.join('\n')}`,
     );
+  }
+}
+
+async function placesOf({ geoipDatabase: path }: Config, logger: Logger): Promise<Places> {
+  try {
+    return await openPlaces({ path, logger });
+  } catch (error) {
+    if (!(error instanceof PlacesUnreadable)) throw error;
+    const fix = 'Name an .mmdb file that this process may read, or leave it out.';
+    throw new ConfigError([{ variable: 'GEOIP_DATABASE', problem: error.message, fix }]);
   }
 }
 

@@ -5,6 +5,7 @@ import { createAuthActions } from '../controllers/auth.controller.js';
 import { createAvatarActions } from '../controllers/avatar.controller.js';
 import { createChatActions } from '../controllers/chat.controller.js';
 import { createCredentialsActions } from '../controllers/credentials.controller.js';
+import { createLoginActions } from '../controllers/login.controller.js';
 import { createMessageActions } from '../controllers/message.controller.js';
 import { createRegistrationActions } from '../controllers/registration.controller.js';
 import { createSessionActions } from '../controllers/session.controller.js';
@@ -19,6 +20,7 @@ import { createImages } from '../platform/images/images.js';
 import { createLimits } from '../platform/limits/limits.js';
 import type { Logger } from '../platform/logging/logger.js';
 import type { Storage } from '../platform/storage/storage.js';
+import type { Places } from '../platform/places/places.js';
 import type { Actions } from '../controllers/index.js';
 import { createAudit } from '../services/audit.service.js';
 import { createAuthService } from '../services/auth.service.js';
@@ -27,6 +29,8 @@ import { createChatService } from '../services/chat.service.js';
 import { createChatViews } from '../services/chat.views.js';
 import type { FactMap } from '../services/facts.js';
 import { createIntrospectionService } from '../services/introspection.service.js';
+import { createKnownDevices } from '../services/known-device.service.js';
+import { createLoginService } from '../services/login.service.js';
 import type { Mailer } from '../services/mail.service.js';
 import { createMemberService, type MemberRooms } from '../services/member.service.js';
 import { createMessageLog } from '../services/message.log.js';
@@ -58,6 +62,7 @@ type Deps = {
   fallback: KeyStore;
   storage: Storage;
   cluster: Cluster;
+  places: Places;
   mailer: Mailer;
   /** False: no mail leaves this deployment, so nobody can be asked for a mailed code. */
   canMail: boolean;
@@ -77,6 +82,7 @@ export async function wireServices(deps: Deps) {
     fallback,
     storage,
     cluster,
+    places,
     mailer,
     canMail,
     clock,
@@ -117,8 +123,13 @@ export async function wireServices(deps: Deps) {
     sessionTtlSeconds: Math.max(auth.refreshTtlSeconds, auth.bearerTtlSeconds),
   });
   const passwords = await createPasswords({ cost: auth.bcryptCost });
-  const audit = createAudit({ logger });
-  const signin = createSignInService({ users: models.users, sessions, presence, audit, clock });
+  const logins = createLoginService({ logins: models.logins, places, clock, logger });
+  const audit = createAudit({ logins, logger });
+  const knownDevices = createKnownDevices({ model: models.knownDevices });
+  const signin = createSignInService({
+    ...{ users: models.users, sessions, presence, places, logins, knownDevices, mailer, limits, audit },
+    ...{ clock, logger },
+  });
   const proof = createProofService({ users: models.users, sessions, passwords, limits, audit });
   const authService = createAuthService({
     ...{ users: models.users, sessions, signin, proof, passwords, limits, audit },
@@ -191,6 +202,7 @@ export async function wireServices(deps: Deps) {
 
   const actions: Actions = {
     auth: createAuthActions(authService),
+    logins: createLoginActions(logins),
     registration: createRegistrationActions(flows.registration),
     credentials: createCredentialsActions({ ...flows, introspection }),
     users: createUserActions({ users, profile, presence, watch }),
@@ -221,6 +233,7 @@ export async function wireServices(deps: Deps) {
     afterwards,
     facts,
     limits,
+    sessions,
     presence,
     links,
     typing,

@@ -50,6 +50,7 @@ export function socketPorts(registry: SocketRegistry): SocketPorts {
     renew: ({ userId, username, role }) => {
       for (const { data } of registry.ofUser(userId)) data.actor = { ...data.actor, username, role };
     },
+    sessionsOf: (userId) => new Set([...registry.ofUser(userId)].map(({ data }) => data.actor.sessionId)),
     watch: ({ userId, socketId }, userIds) => {
       for (const socket of registry.ofUser(userId)) {
         if (socket.id === socketId) registry.watch(socket, userIds);
@@ -123,7 +124,10 @@ export function wireSockets(deps: Deps) {
     ...places(deps, limits.maxSocketsPerUser),
     addressOf: (socket) => realtime.addressOf(socket),
     onConnected: (userId) => void services.presence.connected(userId),
-    onDisconnected: (userId) => services.presence.disconnected(userId),
+    onDisconnected: (actor) => {
+      services.sessions.used(actor);
+      services.presence.disconnected(actor.userId);
+    },
     nodeName: config.server.nodeName,
     clock,
     logger,

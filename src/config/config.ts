@@ -185,6 +185,7 @@ function assemble({ values, env }: Reading, cwd: string): Omit<Config, 'warnings
     limits: limitsOf(values),
     turn: turnOf(values),
     vapid: vapidOf(values, mail),
+    geoipDatabase: values.GEOIP_DATABASE === null ? null : resolve(cwd, values.GEOIP_DATABASE),
     metricsToken: values.METRICS_TOKEN,
     sentryDsn: values.SENTRY_DSN,
     admin: adminOf(values),

@@ -60,6 +60,10 @@ export const serverRows = {
     example: 'off',
   }),
   WEB_CLIENT: setting(onOff, { default: 'on', doc: 'Serve the built-in web client at /.', example: 'off' }),
+  GEOIP_DATABASE: optional(text, {
+    doc: 'MaxMind database (City or Country, .mmdb) that tells where sign-ins come from. Unset: only what clients tell.',
+    example: '/usr/share/GeoIP/GeoLite2-City.mmdb',
+  }),
   LOG_LEVEL: setting(oneOf('error', 'warn', 'info', 'debug'), {
     default: { development: 'info', test: 'warn', production: 'info' },
     doc: 'error, warn, info or debug. Unset: info (warn in tests).',

@@ -18,6 +18,8 @@ export type LimitName =
   | 'mail.received'
   /** Refreshing is outside the limit on failures; this only keeps a loop from hurting. By address. */
   | 'auth.refresh'
+  /** Mails of a sign-in from a new device: clients choose what they call themselves. By user. */
+  | 'mail.new-device'
   | 'message.send'
   /** Every try, also what is refused: decoding is not for free. By user. */
   | 'upload'
@@ -41,6 +43,7 @@ export function limitTable(limits: LimitsConfig): Readonly<Record<LimitName, Lim
     'mail.asked': { points: 50, perMs: 15 * MINUTE },
     'mail.received': { points: 5, perMs: 60 * MINUTE },
     'auth.refresh': { points: 600, perMs: 15 * MINUTE },
+    'mail.new-device': { points: 5, perMs: 24 * 60 * MINUTE },
     'message.send': windowOf(limits.rates.messages),
     upload: windowOf(limits.rates.uploads),
     'socket.event': { burst: 30, perMinute: limits.socketEventsPerMinute },

@@ -138,6 +138,8 @@ export type Config = Readonly<{
   turn: Readonly<{ urls: readonly string[]; secret: string }> | null;
   /** `subject` is the mailto: or https: address that push services may complain to. */
   vapid: Readonly<{ publicKey: string; privateKey: string; subject: string }> | null;
+  /** Absolute path of a MaxMind database; null: none. */
+  geoipDatabase: string | null;
   metricsToken: string | null;
   sentryDsn: string | null;
   /** The account that is made an administrator at start. */

@@ -23,4 +23,6 @@ export type Origin = {
   readonly socketId: string | null;
   /** The refresh cookie, which a browser sends to /api/auth only. Never logged. */
   readonly refreshToken: string | null;
+  /** The cookie by which a browser is known again when it signs in. Never logged. */
+  readonly deviceToken: string | null;
 };

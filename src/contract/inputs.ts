@@ -4,7 +4,17 @@ import type { UserSettings } from './views.js';
 
 export type Empty = Record<string, never>;
 
-export type RegisterInput = {
+/** What a client may tell of itself wherever a session begins. */
+export type ClientInput = {
+  /** Rounded to 0.1° before anything is kept; an address that the server can place itself wins. */
+  location?: { lat: number; lon: number } | undefined;
+  /** The client's own name for the device, the same each time: see POST /users/device. */
+  deviceId?: string | undefined;
+};
+
+export type PageInput = { limit: number; cursor?: string | undefined };
+
+export type RegisterInput = ClientInput & {
   username: string;
   email: string;
   password: string;
@@ -22,11 +32,15 @@ export type UpdateProfileInput = {
   settings?: Partial<UserSettings> | undefined;
 };
 
-export type LoginInput = { email?: string | undefined; username?: string | undefined; password: string };
+export type LoginInput = ClientInput & {
+  email?: string | undefined;
+  username?: string | undefined;
+  password: string;
+};
 
 export type EmailInput = { email: string };
 
-export type VerifyEmailInput = { email: string; otp: string };
+export type VerifyEmailInput = ClientInput & { email: string; otp: string };
 
 export type ResetPasswordInput = { email: string; otp: string; newPassword: string };
 

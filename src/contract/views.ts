@@ -41,11 +41,27 @@ export type TokenView = { active: boolean; user?: PublicUser; exp?: number };
 
 export type SessionView = {
   _id: string;
+  /** Such as "Firefox 128 on Linux". */
   device: string;
   ip: string;
+  /** Such as "Bergen, Norway", or "60.4, 5.3" (0.1° are about 10 km). */
   place: string | null;
   createdAt: string;
   lastUsed: string;
+  current: boolean;
+};
+
+/** One try to come into an account, for its owner. */
+export type LoginView = {
+  _id: string;
+  at: string;
+  outcome: 'success' | 'failure';
+  device: string;
+  ip: string;
+  place: string | null;
+  /** The device was not known to this account before. */
+  newDevice: boolean;
+  /** By the session that asks. */
   current: boolean;
 };
 

@@ -47,7 +47,11 @@ export function createAuthActions(auth: AuthService): AuthActions {
 }
 
 /** The answer to every way in: the user, and the tokens for the door to deliver. */
-export function signedIn(message: string, { user, session }: SignedIn): Reply {
+export function signedIn(message: string, { user, session, deviceToken }: SignedIn): Reply {
   const { accessToken, refreshToken, bearerToken } = session;
-  return { message, data: { user }, session: { kind: 'opened', accessToken, refreshToken, bearerToken } };
+  return {
+    message,
+    data: { user },
+    session: { kind: 'opened', accessToken, refreshToken, bearerToken, deviceToken },
+  };
 }

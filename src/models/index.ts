@@ -3,6 +3,8 @@ import { createBlockModel } from './block.model.js';
 import { createChatModel } from './chat.model.js';
 import { createChatQueries } from './chat.queries.js';
 import { createJobModel } from './job.model.js';
+import { createKnownDeviceModel } from './known-device.model.js';
+import { createLoginModel } from './login.model.js';
 import { createMemberModel } from './member.model.js';
 import { createMessageModel } from './message.model.js';
 import { createNodeModel } from './node.model.js';
@@ -15,6 +17,8 @@ export function createModels(connection: Connection) {
   return {
     users: createUserModel(connection),
     sessions: createSessionModel(connection),
+    logins: createLoginModel(connection),
+    knownDevices: createKnownDeviceModel(connection),
     chats: createChatModel(connection),
     members: createMemberModel(connection),
     messages: createMessageModel(connection),

@@ -3,17 +3,12 @@ import type { Models } from './index.js';
 
 /** The models that own a collection with indexes. */
 function owners(models: Models) {
-  const { users, sessions, chats, members, messages, nodes, jobs, relations, blocks } = models;
+  const { users, sessions, logins, knownDevices, chats, members, messages, nodes, jobs } = models;
+  const { relations, blocks } = models;
   return [
-    users.model,
-    sessions.model,
-    chats.model,
-    members.model,
-    messages.model,
-    nodes.model,
-    jobs.model,
-    relations.model,
-    blocks.model,
+    ...[users.model, sessions.model, logins.model, knownDevices.model],
+    ...[chats.model, members.model, messages.model, nodes.model, jobs.model],
+    ...[relations.model, blocks.model],
   ] as const;
 }
 

@@ -1,6 +1,8 @@
 import { Schema, trusted, type Connection } from 'mongoose';
 import type { Dialect } from '../contract/actor.js';
+import type { Place } from '../platform/places/places.js';
 import { toId, type Id } from './ids.js';
+import { placeSchema } from './place.schema.js';
 
 /**
  * A session is a family of tokens: all tokens that came from one sign-in name it, and all die with it.
@@ -12,11 +14,17 @@ export type SessionDoc = {
   user: Id;
   dialect: Dialect;
   createdAt: Date;
+  /** Brought up to date every few minutes and whenever somebody looks (services/last-used). */
   lastUsedAt: Date;
   /** TTL: a session unused for the refresh token's lifetime is gone. */
   expiresAt: Date;
   ip: string;
-  userAgent: string;
+  /** "Firefox 128 on Linux": all that is kept of the User-Agent header. */
+  device: string;
+  /** Where it began. */
+  place: Place | null;
+  /** What the client calls its device; null as long as it has not said. */
+  deviceId: string | null;
   /** SHA-256 of the one good refresh token. */
   refreshHash: string;
   /** The token before it and when it was exchanged: parallel tabs present it within the grace and get the same successor. */
@@ -33,7 +41,9 @@ const schema = new Schema<SessionDoc>(
     lastUsedAt: { type: Date, required: true },
     expiresAt: { type: Date, required: true },
     ip: { type: String, default: '' },
-    userAgent: { type: String, default: '' },
+    device: { type: String, default: '' },
+    place: { type: placeSchema, default: null },
+    deviceId: { type: String, default: null },
     refreshHash: { type: String, required: true },
     previousHash: { type: String, default: null },
     rotatedAt: { type: Date, default: null },
@@ -83,6 +93,14 @@ export function createSessionModel(connection: Connection) {
         },
       );
       return result.modifiedCount === 1;
+    },
+
+    /** Moves `lastUsedAt` forward, never back. */
+    touch: async (uses: readonly { id: string; at: Date }[]): Promise<void> => {
+      const writes = uses.map(({ id, at }) => ({
+        updateOne: { filter: { _id: id }, update: { $max: { lastUsedAt: at } } },
+      }));
+      await model.bulkWrite(writes, { ordered: false });
     },
 
     /** True when the session was there and the caller's. */

@@ -4,6 +4,7 @@ import { authRoutes } from './auth.routes.js';
 import { avatarRoutes } from './avatar.routes.js';
 import { chatRoutes } from './chat.routes.js';
 import { credentialsRoutes } from './credentials.routes.js';
+import { loginRoutes } from './login.routes.js';
 import { messageRoutes } from './message.routes.js';
 import { registrationRoutes } from './registration.routes.js';
 import { userRoutes } from './user.routes.js';
@@ -12,6 +13,7 @@ import { userRoutes } from './user.routes.js';
 export function apiRoutes(actions: Actions): RouteTable[] {
   return [
     authRoutes(actions.auth),
+    loginRoutes(actions.logins),
     registrationRoutes(actions.registration),
     credentialsRoutes(actions.credentials),
     avatarRoutes(actions.avatars),

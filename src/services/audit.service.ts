@@ -1,5 +1,6 @@
 import type { Origin } from '../contract/actor.js';
 import type { Logger } from '../platform/logging/logger.js';
+import type { LoginService } from './login.service.js';
 
 /** What is written down about accounts and their safety. */
 export type AuditEvent =
@@ -34,11 +35,14 @@ export type Audit = {
   ): Promise<void>;
 };
 
-export function createAudit({ logger }: { logger: Logger }): Audit {
+/** Failures that belong into the login history of the account, wherever they are found out. */
+const FAILURES: ReadonlySet<AuditEvent> = new Set(['login.failed', 'mfa.failed']);
+
+export function createAudit({ logins, logger }: { logins: LoginService; logger: Logger }): Audit {
   return {
-    record: (event, { userId, origin, details }) => {
+    record: async (event, { userId, origin, details }) => {
       logger.info(event, { audit: event, userId, ip: origin?.ip, requestId: origin?.requestId, ...details });
-      return Promise.resolve();
+      if (FAILURES.has(event) && userId !== null && origin !== null) await logins.failed(userId, origin);
     },
   };
 }

@@ -62,7 +62,7 @@ export function createAuthService(deps: Deps): AuthService {
         throw new AppError('INVALID_CREDENTIALS');
       }
       await giveBack();
-      return signin.signIn(user, origin);
+      return signin.signIn(user, origin, input);
     },
 
     refresh: async (refreshToken, origin) => {

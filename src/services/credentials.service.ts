@@ -6,9 +6,9 @@ import type { Afterwards } from '../platform/background/afterwards.js';
 import type { Clock } from '../platform/clock/clock.js';
 import { AppError, invalid } from '../platform/errors/app-error.js';
 import type { Limits } from '../platform/limits/limits.js';
+import { readUserAgent } from '../platform/user-agents/user-agent.js';
 import { isDuplicateKey } from '../models/ids.js';
 import type { UserModel } from '../models/user.model.js';
-import { deviceOf } from '../presenters/session.presenter.js';
 import type { Audit } from './audit.service.js';
 import { codeSent, type CodePauses } from './code-pause.js';
 import type { Mailer } from './mail.service.js';
@@ -112,7 +112,7 @@ export function createCredentialsService(deps: Deps): CredentialsService {
         vars: {
           name: user.username,
           at: new Date(deps.clock()).toISOString(),
-          device: deviceOf(origin.userAgent),
+          device: readUserAgent(origin.userAgent).name,
         },
         language: origin.language,
       });

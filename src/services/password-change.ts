@@ -1,8 +1,8 @@
 import type { Origin } from '../contract/actor.js';
 import type { Clock } from '../platform/clock/clock.js';
 import { AppError } from '../platform/errors/app-error.js';
+import { readUserAgent } from '../platform/user-agents/user-agent.js';
 import type { UserDoc, UserModel } from '../models/user.model.js';
-import { deviceOf } from '../presenters/session.presenter.js';
 import type { Audit } from './audit.service.js';
 import type { Mailer } from './mail.service.js';
 import type { Passwords } from './password.js';
@@ -60,7 +60,7 @@ export function createPasswordChanges(deps: Deps): PasswordChanges {
         vars: {
           name: user.username,
           at: new Date(deps.clock()).toISOString(),
-          device: deviceOf(origin.userAgent),
+          device: readUserAgent(origin.userAgent).name,
         },
         language: origin.language,
       });

@@ -157,17 +157,17 @@ export function createRegistrationService(deps: Deps): RegistrationService {
       return countingTaken(origin, async () => {
         if (deps.emailVerification) return { kind: 'code sent', sent: await begin(input, origin) };
         const user = await create(await pendingOf(input), false, origin);
-        return { kind: 'signed in', signedIn: await signin.signIn(user, origin) };
+        return { kind: 'signed in', signedIn: await signin.signIn(user, origin, input) };
       });
     },
 
-    verify: async ({ email, otp }, origin) => {
+    verify: async ({ email, otp, ...client }, origin) => {
       const takeTry = () => proof.takeTry({ secret: 'code', account: email, userId: null }, origin);
       const user = await codes.redeem({ subject: email, code: otp, takeTry }, (pending) =>
         // Whatever comes of it, the mailbox is theirs: they may register anew at once.
         create(pending, true, origin).finally(() => pauses.end(email)),
       );
-      return signin.signIn(user, origin);
+      return signin.signIn(user, origin, client);
     },
 
     resend: async (email, origin) => {

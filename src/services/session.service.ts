@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { Actor, Dialect, Origin, UserRole } from '../contract/actor.js';
+import type { Actor, UserRole } from '../contract/actor.js';
 import type { Clock } from '../platform/clock/clock.js';
 import type { Cluster } from '../platform/cluster/cluster.js';
 import { AppError } from '../platform/errors/app-error.js';
@@ -9,6 +9,7 @@ import type { KeyStore } from '../platform/keystore/key-store.js';
 import type { Logger } from '../platform/logging/logger.js';
 import type { SessionDoc, SessionModel } from '../models/session.model.js';
 import type { UserDoc, UserModel } from '../models/user.model.js';
+import { createSessionUses } from './session.uses.js';
 import { hashToken, type TokenClaims, type TokenService } from './token.service.js';
 
 /**
@@ -19,13 +20,14 @@ import { hashToken, type TokenClaims, type TokenService } from './token.service.
  * an older one (but for parallel tabs within the grace) ends the family.
  */
 export type SessionService = {
-  open(user: UserDoc, dialect: Dialect, origin: Origin): Promise<OpenedSession>;
+  open(user: UserDoc, beginning: Beginning): Promise<OpenedSession>;
   /** Who acts with these claims: one look-up in this process, a read when it is not known. Throws SESSION_REVOKED. */
   actor(claims: TokenClaims): Promise<Actor>;
   /** A new pair for a refresh token. Throws TOKEN_REUSED, TOKEN_EXPIRED, SESSION_REVOKED or UNAUTHENTICATED. */
   refresh(refreshToken: string): Promise<OpenedSession>;
   /** Whose session a refresh token names; null when it is not one of ours. */
   ofRefreshToken(refreshToken: string): { sessionId: string; userId: string } | null;
+  /** With `lastUsedAt` as it is now, wherever the sessions are used. */
   list(userId: string): Promise<SessionDoc[]>;
   /** False when it is not one of the user's. */
   end(sessionId: string, userId: string, reason: string): Promise<boolean>;
@@ -34,7 +36,14 @@ export type SessionService = {
   renew(user: Pick<UserDoc, '_id' | 'username' | 'role'>): Promise<void>;
   /** True when the user has a live session that began at this address. */
   knowsAddress(userId: string, ip: string): Promise<boolean>;
+  /** A socket of the session was in use until now. */
+  used(actor: Actor): void;
+  /** Writes down what was used last. */
+  close(): Promise<void>;
 };
+
+/** How and where a session begins. */
+export type Beginning = Pick<SessionDoc, 'dialect' | 'ip' | 'device' | 'place' | 'deviceId'>;
 
 export type OpenedSession = {
   userId: string;
@@ -51,6 +60,8 @@ export type SessionSockets = {
   prolong(session: { sessionId: string; userId: string; expiresAtMs: number }): void;
   /** From now on his sockets act under this name and in this role. */
   renew(user: Renewed): void;
+  /** The sessions of the user that have a socket here. */
+  sessionsOf(userId: string): ReadonlySet<string>;
 };
 
 type Deps = {
@@ -79,6 +90,10 @@ const ROTATION_GRACE_MS = 10_000;
 
 export function createSessionService(deps: Deps): SessionService {
   const { sessions, users, tokens, keyStore, cluster, clock, logger } = deps;
+  const uses = createSessionUses({
+    sessionsOf: (userId) => deps.sockets.sessionsOf(userId),
+    ...{ sessions, cluster, clock, logger },
+  });
   const actors = new LRUCache<string, Actor>({ max: KEPT, ttl: TTL_MS });
   /** Grows with every ending, so that a read begun before one does not cache what it ended. */
   const era = { now: 0 };
@@ -189,18 +204,18 @@ export function createSessionService(deps: Deps): SessionService {
   }
 
   return {
-    open: async (user, dialect, origin) => {
+    open: async (user, beginning) => {
+      const { dialect } = beginning;
       const now = new Date(clock());
       const session = { _id: randomBytes(16).toString('base64url'), user: user._id, dialect };
       const subject = { userId: user._id.toHexString(), sessionId: session._id, dialect };
       const refreshToken = tokens.signRefresh(subject, randomBytes(16).toString('hex'), now);
       await sessions.insert({
+        ...beginning,
         ...session,
         createdAt: now,
         lastUsedAt: now,
         expiresAt: new Date(now.getTime() + deps.sessionTtlSeconds * 1_000),
-        ip: origin.ip,
-        userAgent: origin.userAgent.slice(0, 400),
         refreshHash: hashToken(refreshToken),
         previousHash: null,
         rotatedAt: null,
@@ -212,6 +227,7 @@ export function createSessionService(deps: Deps): SessionService {
     actor: async (claims) => {
       const actor = actors.get(claims.sessionId) ?? (await readActor(claims.sessionId));
       if (actor.userId !== claims.userId) throw new AppError('UNAUTHENTICATED');
+      uses.note(actor);
       return actor;
     },
 
@@ -238,7 +254,10 @@ export function createSessionService(deps: Deps): SessionService {
       }
     },
 
-    list: (userId) => sessions.findByUser(userId),
+    list: async (userId) => {
+      await uses.settle(userId);
+      return sessions.findByUser(userId);
+    },
 
     end: async (sessionId, userId, reason) => {
       const deleted = await sessions.delete(sessionId, userId);
@@ -261,5 +280,7 @@ export function createSessionService(deps: Deps): SessionService {
     },
 
     knowsAddress: (userId, ip) => sessions.existsAt(userId, ip),
+    used: (actor) => uses.note(actor),
+    close: () => uses.close(),
   };
 }

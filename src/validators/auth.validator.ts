@@ -2,6 +2,7 @@ import type { Empty, LoginInput } from '../contract/inputs.js';
 import { input } from '../platform/validation/input.js';
 import { email, optional, pattern, text } from '../platform/validation/rule.js';
 import { presentPassword } from './account.rules.js';
+import { clientFields } from './client.validator.js';
 
 export const nothing = input<Empty>({});
 
@@ -10,6 +11,7 @@ export const loginInput = input<LoginInput>(
     email: optional(email()),
     username: optional(pattern(/^.{1,254}$/u, 'must be a username')),
     password: presentPassword,
+    ...clientFields,
   },
   (login) =>
     login.email === undefined && login.username === undefined

@@ -153,6 +153,12 @@ export function scene(server: { url: string }) {
     group: async (owner: Person, others: Person[], chatName = 'A group'): Promise<ChatView> =>
       (await owner.rest<ChatView>('POST', '/api/chats', { users: others.map((p) => p.id), chatName })).body
         .data,
+    /** A live socket with any token. */
+    connect: async (token: string, url = server.url): Promise<Ear> => {
+      const ear = await connect(url, { auth: { token } });
+      ears.push(ear);
+      return ear;
+    },
     /** Closes every socket that the scene's people opened. */
     close: (): void => {
       for (const ear of ears.splice(0)) ear.close();

@@ -74,6 +74,7 @@ describe('defaults', () => {
       },
       turn: null,
       vapid: null,
+      geoipDatabase: null,
       metricsToken: null,
       sentryDsn: null,
       admin: null,

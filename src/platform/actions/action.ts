@@ -10,7 +10,14 @@ export type Presented = Scalar | readonly Presented[] | { readonly [key: string]
 
 /** What a session's beginning or end asks of the HTTP door: its cookies. Sockets ignore it. */
 export type SessionEffect =
-  | { kind: 'opened'; accessToken: string; refreshToken: string; bearerToken: string | null }
+  | {
+      kind: 'opened';
+      accessToken: string;
+      refreshToken: string;
+      bearerToken: string | null;
+      /** By which this browser is known again; only where a session begins. */
+      deviceToken?: string;
+    }
   | { kind: 'closed' };
 
 /** What an action answers. `status` only where it differs from the route's; `file`: those bytes instead of the envelope. */

@@ -12,19 +12,22 @@ export type CookieSettings = {
 export type SessionCookies = {
   readonly accessName: string;
   readonly refreshName: string;
+  readonly deviceName: string;
   apply(response: Response, effect: SessionEffect): void;
 };
 
 const REFRESH_PATH = '/api/auth';
+const DEVICE_MAX_AGE_MS = 365 * 86_400_000;
 
 /**
- * The two session cookies. Where they are Secure and bound to no domain, their names say so (`__Host-`, `__Secure-`), and
+ * The two session cookies, and a third by which a browser is known again after it signed out. Where they are Secure and bound to no domain, their names say so (`__Host-`, `__Secure-`), and
  * a browser then refuses a cookie of that name that a sibling host or plain HTTP tries to plant.
  */
 export function createSessionCookies(settings: CookieSettings): SessionCookies {
   const prefixed = settings.secure && settings.domain === null;
   const accessName = prefixed ? '__Host-accessToken' : 'accessToken';
   const refreshName = prefixed ? '__Secure-refreshToken' : 'refreshToken';
+  const deviceName = prefixed ? '__Secure-device' : 'device';
   const shared: CookieOptions = {
     httpOnly: true,
     secure: settings.secure,
@@ -35,6 +38,7 @@ export function createSessionCookies(settings: CookieSettings): SessionCookies {
   return {
     accessName,
     refreshName,
+    deviceName,
     apply: (response, effect) => {
       if (effect.kind === 'closed') {
         response.clearCookie(accessName, { ...shared, path: '/' });
@@ -50,6 +54,12 @@ export function createSessionCookies(settings: CookieSettings): SessionCookies {
         ...shared,
         path: REFRESH_PATH,
         maxAge: settings.refreshTtlSeconds * 1_000,
+      });
+      if (effect.deviceToken === undefined) return;
+      response.cookie(deviceName, effect.deviceToken, {
+        ...shared,
+        path: REFRESH_PATH,
+        maxAge: DEVICE_MAX_AGE_MS,
       });
     },
   };

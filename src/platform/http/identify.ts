@@ -37,6 +37,7 @@ export function requestId(): RequestHandler {
         requestId: id,
         socketId: null,
         refreshToken: null,
+        deviceToken: null,
       },
       actor: null,
       refused: null,
@@ -55,13 +56,12 @@ export function identify(deps: Deps, contextOf: (request: Request) => RequestCon
   async function find(request: Request): Promise<void> {
     const context = contextOf(request);
     const bearer = transport === 'cookie' ? null : bearerToken(request.headers.authorization);
-    const refreshToken =
-      transport === 'bearer' ? null : readCookie(request.headers.cookie, cookies.refreshName);
-    if (refreshToken !== null) context.origin = { ...context.origin, refreshToken };
-    const cookie =
-      bearer !== null || transport === 'bearer'
-        ? null
-        : readCookie(request.headers.cookie, cookies.accessName);
+    const { cookie: jar } = request.headers;
+    const refreshToken = transport === 'bearer' ? null : readCookie(jar, cookies.refreshName);
+    const deviceToken = transport === 'bearer' ? null : readCookie(jar, cookies.deviceName);
+    if (refreshToken !== null || deviceToken !== null)
+      context.origin = { ...context.origin, refreshToken, deviceToken };
+    const cookie = bearer !== null || transport === 'bearer' ? null : readCookie(jar, cookies.accessName);
     const token = bearer ?? cookie;
     if (token === null && refreshToken === null) return;
     try {

@@ -25,7 +25,7 @@ type Deps = {
   /** The client's address; throws TOO_MANY_CONNECTIONS when it holds too many connections. */
   addressOf: (socket: ParleySocket) => string;
   onConnected: (userId: string) => void;
-  onDisconnected: (userId: string) => void;
+  onDisconnected: (actor: Actor) => void;
   nodeName: string;
   clock: () => number;
   logger: Logger;
@@ -64,6 +64,7 @@ export function admitSockets(io: Server, deps: Deps): void {
         requestId: randomUUID(),
         socketId: socket.id,
         refreshToken: null,
+        deviceToken: null,
       },
       tokenExpiresAt: expiresAtMs,
       limitedSince: 0,
@@ -87,11 +88,11 @@ export function admitSockets(io: Server, deps: Deps): void {
 
   /** One function for all sockets: a closure for each would weigh on every idle connection. */
   function onDisconnect(this: ParleySocket, reason: string): void {
-    const { userId } = this.data.actor;
+    const { actor } = this.data;
     deps.registry.release(this);
-    deps.leavePlace(userId, this.id);
-    deps.onDisconnected(userId);
-    deps.logger.debug('socket closed', { userId, reason });
+    deps.leavePlace(actor.userId, this.id);
+    deps.onDisconnected(actor);
+    deps.logger.debug('socket closed', { userId: actor.userId, reason });
   }
 
   io.on('connection', (raw) => {
