@@ -105,6 +105,8 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   jsonwebtoken: ['src/services/token.service.ts'],
   multer: ['src/platform/http/upload.ts'],
   sharp: ['src/platform/images/'],
+  speakeasy: ['src/services/totp.ts'],
+  qrcode: ['src/services/totp.ts'],
 };
 
 const mostLines = 300;

@@ -8,7 +8,7 @@ import { loadSecrets } from '../config/secrets.js';
 import { jobHandlers } from '../jobs/index.js';
 import { createModels } from '../models/index.js';
 import { migrate, missingIndexes } from '../models/migrate.js';
-import { systemClock } from '../platform/clock/clock.js';
+import { systemClock, type Clock } from '../platform/clock/clock.js';
 import { createCluster } from '../platform/cluster/cluster.js';
 import { createSealedBox } from '../platform/crypto/sealed-box.js';
 import { docsRoutes } from '../platform/docs/docs-routes.js';
@@ -50,14 +50,15 @@ export type App = {
 /** How long a copy that is about to stop says so at /readyz before it refuses connections. */
 const BALANCER_MS = 1_000;
 
-type Deps = { config: Config; logger: Logger; lifecycle: Lifecycle; version: string };
+/** `clock`: of a test that moves the time. */
+type Deps = { config: Config; logger: Logger; lifecycle: Lifecycle; version: string; clock?: Clock };
 
 /**
  * The whole server, from its configuration. Reads top to bottom: what is opened first is closed last.
  * Resolves when it listens and is ready.
  */
-export async function createApp({ config, logger, lifecycle, version }: Deps): Promise<App> {
-  const clock = systemClock;
+export async function createApp(deps: Deps): Promise<App> {
+  const { config, logger, lifecycle, version, clock = systemClock } = deps;
   let phase: 'starting' | 'up' = 'starting';
 
   // Storage
@@ -212,6 +213,8 @@ export async function createApp({ config, logger, lifecycle, version }: Deps): P
   lifecycle.onDrain('sockets', sockets.drain);
   lifecycle.onDrain('queue', () => queue.drain());
   phase = 'up';
+  // What older keys have sealed moves to the new one, so that they can be taken away.
+  services.afterwards.run('sealing secrets anew', services.reseal);
   return {
     url: `http://${printable(config.server.host)}:${(http.address() as AddressInfo).port}`,
     parts: {

@@ -32,6 +32,7 @@ import {
 } from '../services/registration.service.js';
 import type { SessionService } from '../services/session.service.js';
 import type { SignInService } from '../services/signin.service.js';
+import type { TrustedDevices } from '../services/trusted-device.service.js';
 
 type Deps = {
   config: Config;
@@ -43,6 +44,7 @@ type Deps = {
   passwords: Passwords;
   proof: ProofService;
   limits: Limits<LimitName>;
+  devices: TrustedDevices;
   mailer: Mailer;
   canMail: boolean;
   afterwards: Afterwards;

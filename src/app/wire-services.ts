@@ -7,6 +7,7 @@ import { createChatActions } from '../controllers/chat.controller.js';
 import { createCredentialsActions } from '../controllers/credentials.controller.js';
 import { createLoginActions } from '../controllers/login.controller.js';
 import { createMessageActions } from '../controllers/message.controller.js';
+import { createMfaActions } from '../controllers/mfa.controller.js';
 import { createRegistrationActions } from '../controllers/registration.controller.js';
 import { createSessionActions } from '../controllers/session.controller.js';
 import { createUserActions } from '../controllers/user.controller.js';
@@ -52,6 +53,7 @@ import { createUserService } from '../services/user.service.js';
 import { socketEvents } from '../sockets/index.js';
 import { wireBonds } from './wire-contacts.js';
 import { wireFlows } from './wire-flows.js';
+import { wireMfa } from './wire-mfa.js';
 
 type Deps = {
   config: Config;
@@ -131,14 +133,12 @@ export async function wireServices(deps: Deps) {
     ...{ clock, logger },
   });
   const proof = createProofService({ users: models.users, sessions, passwords, limits, audit });
-  const authService = createAuthService({
-    ...{ users: models.users, sessions, signin, proof, passwords, limits, audit },
-  });
   const afterwards = createAfterwards({ logger });
-  const flows = wireFlows({
-    ...{ config, secrets, models, keyStore, sessions, signin, passwords, proof, limits, audit, clock },
-    ...{ mailer, afterwards, canMail },
-  });
+  const accounts = { secrets, models, keyStore, sessions, signin, passwords, proof, limits, audit, clock };
+  const twoStep = wireMfa({ ...accounts, mailer, logger });
+  const { devices } = twoStep;
+  const flows = wireFlows({ ...accounts, config, devices, mailer, afterwards, canMail });
+  const authService = createAuthService({ ...accounts, ...twoStep, users: models.users });
   const introspection = createIntrospectionService({ tokens, sessions, users });
 
   const avatars = createAvatarStore({ storage, images: createImages() });
@@ -205,6 +205,7 @@ export async function wireServices(deps: Deps) {
     logins: createLoginActions(logins),
     registration: createRegistrationActions(flows.registration),
     credentials: createCredentialsActions({ ...flows, introspection }),
+    mfa: createMfaActions(twoStep),
     users: createUserActions({ users, profile, presence, watch }),
     avatars: createAvatarActions({ profile, avatars, limits, maxBytes: config.files.maxBytes }),
     chats: createChatActions(chats),
@@ -231,6 +232,7 @@ export async function wireServices(deps: Deps) {
     events,
     authenticate,
     afterwards,
+    reseal: twoStep.reseal,
     facts,
     limits,
     sessions,

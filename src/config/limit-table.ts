@@ -13,6 +13,10 @@ export type LimitName =
   | 'code.address'
   | 'code.account'
   | 'code.known'
+  /** Failures at a second factor in one place, by every door together; in the long run fewer; recovery codes apart. */
+  | 'mfa.code'
+  | 'mfa.code.long'
+  | 'mfa.recovery'
   /** Mails with codes that strangers may have sent: by who asks (an address), by who gets them. */
   | 'mail.asked'
   | 'mail.received'
@@ -40,6 +44,10 @@ export function limitTable(limits: LimitsConfig): Readonly<Record<LimitName, Lim
     // Six digits are few: at most 80 guesses a day, however many addresses take part.
     'code.account': { points: failures.points * 4, perMs: failures.perMs * 24 },
     'code.known': failures,
+    'mfa.code': failures,
+    // Three codes are right at any time: at 80 guesses a day it takes eleven years to hit one.
+    'mfa.code.long': { points: failures.points * 4, perMs: failures.perMs * 24 },
+    'mfa.recovery': failures,
     'mail.asked': { points: 50, perMs: 15 * MINUTE },
     'mail.received': { points: 5, perMs: 60 * MINUTE },
     'auth.refresh': { points: 600, perMs: 15 * MINUTE },

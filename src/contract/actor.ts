@@ -25,4 +25,6 @@ export type Origin = {
   readonly refreshToken: string | null;
   /** The cookie by which a browser is known again when it signs in. Never logged. */
   readonly deviceToken: string | null;
+  /** The cookie of a trusted device, likewise. Never logged. */
+  readonly trustedDevice: string | null;
 };

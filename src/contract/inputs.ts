@@ -36,6 +36,26 @@ export type LoginInput = ClientInput & {
   email?: string | undefined;
   username?: string | undefined;
   password: string;
+  /** With MFA on; at most one of the two. */
+  mfaCode?: string | undefined;
+  recoveryCode?: string | undefined;
+  /** Asks for no code from this browser for 30 days. */
+  trustDevice?: boolean | undefined;
+};
+
+/** The second step: exactly one of `code` and `recoveryCode`. */
+export type MfaLoginInput = ClientInput & {
+  mfaTicket: string;
+  code?: string | undefined;
+  recoveryCode?: string | undefined;
+  trustDevice?: boolean | undefined;
+};
+
+/** Both factors of somebody who is signed in: exactly one of `token` and `recoveryCode`. */
+export type MfaProofInput = {
+  password: string;
+  token?: string | undefined;
+  recoveryCode?: string | undefined;
 };
 
 export type EmailInput = { email: string };

@@ -36,6 +36,16 @@ export type OwnUser = PublicUser & {
 /** A code is on its way to the address, or would be if there were a reason to. Seconds. */
 export type CodeSent = { email: string; expiresIn: number; resendIn: number };
 
+/** What an authenticator needs, and the way back when it is lost. Shown once. */
+export type MfaSetup = {
+  /** PNG, as a data URL. */
+  qrCode: string;
+  /** Base32. */
+  secret: string;
+  otpauthUrl: string;
+  recoveryCodes: string[];
+};
+
 /** What a token is worth, for services beside this one. `exp`: seconds since 1970. */
 export type TokenView = { active: boolean; user?: PublicUser; exp?: number };
 

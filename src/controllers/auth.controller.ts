@@ -2,6 +2,7 @@ import { action, openAction, type Action, type Reply } from '../platform/actions
 import { AppError } from '../platform/errors/app-error.js';
 import type { AuthService } from '../services/auth.service.js';
 import type { SignedIn } from '../services/signin.service.js';
+import { TRUSTED_SECONDS } from '../services/trusted-device.service.js';
 import { loginInput, nothing, sessionRef } from '../validators/auth.validator.js';
 
 export type AuthActions = Record<
@@ -47,11 +48,16 @@ export function createAuthActions(auth: AuthService): AuthActions {
 }
 
 /** The answer to every way in: the user, and the tokens for the door to deliver. */
-export function signedIn(message: string, { user, session, deviceToken }: SignedIn): Reply {
+export function signedIn(message: string, signedIn: SignedIn): Reply {
+  const { user, session, deviceToken, trustedDevice } = signedIn;
   const { accessToken, refreshToken, bearerToken } = session;
+  const trusted =
+    trustedDevice === undefined
+      ? {}
+      : { trustedDevice: { token: trustedDevice, ttlSeconds: TRUSTED_SECONDS } };
   return {
     message,
     data: { user },
-    session: { kind: 'opened', accessToken, refreshToken, bearerToken, deviceToken },
+    session: { kind: 'opened', accessToken, refreshToken, bearerToken, deviceToken, ...trusted },
   };
 }

@@ -4,6 +4,7 @@ import type { ChatActions } from './chat.controller.js';
 import type { CredentialsActions } from './credentials.controller.js';
 import type { LoginActions } from './login.controller.js';
 import type { MessageActions } from './message.controller.js';
+import type { MfaActions } from './mfa.controller.js';
 import type { RegistrationActions } from './registration.controller.js';
 import type { UserActions } from './user.controller.js';
 
@@ -13,6 +14,7 @@ export type Actions = {
   logins: LoginActions;
   registration: RegistrationActions;
   credentials: CredentialsActions;
+  mfa: MfaActions;
   users: UserActions;
   avatars: AvatarActions;
   chats: ChatActions;

@@ -7,15 +7,20 @@ import { createKnownDeviceModel } from './known-device.model.js';
 import { createLoginModel } from './login.model.js';
 import { createMemberModel } from './member.model.js';
 import { createMessageModel } from './message.model.js';
+import { createMfaModel } from './mfa.model.js';
 import { createNodeModel } from './node.model.js';
 import { createRelationModel } from './relation.model.js';
 import { createSessionModel } from './session.model.js';
+import { createTrustedDeviceModel } from './trusted-device.model.js';
 import { createUserModel } from './user.model.js';
 
 /** All models on one connection. */
 export function createModels(connection: Connection) {
+  const users = createUserModel(connection);
   return {
-    users: createUserModel(connection),
+    users,
+    mfa: createMfaModel(users),
+    trustedDevices: createTrustedDeviceModel(connection),
     sessions: createSessionModel(connection),
     logins: createLoginModel(connection),
     knownDevices: createKnownDeviceModel(connection),

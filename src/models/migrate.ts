@@ -3,10 +3,11 @@ import type { Models } from './index.js';
 
 /** The models that own a collection with indexes. */
 function owners(models: Models) {
-  const { users, sessions, logins, knownDevices, chats, members, messages, nodes, jobs } = models;
+  const { users, sessions, logins, knownDevices, trustedDevices, chats, members, messages, nodes, jobs } =
+    models;
   const { relations, blocks } = models;
   return [
-    ...[users.model, sessions.model, logins.model, knownDevices.model],
+    ...[users.model, sessions.model, logins.model, knownDevices.model, trustedDevices.model],
     ...[chats.model, members.model, messages.model, nodes.model, jobs.model],
     ...[relations.model, blocks.model],
   ] as const;

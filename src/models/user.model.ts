@@ -2,6 +2,7 @@ import { Schema, trusted, type Connection } from 'mongoose';
 import type { UserRole } from '../contract/actor.js';
 import type { UserSettings } from '../contract/views.js';
 import { toId, type Id } from './ids.js';
+import { mfaField, type MfaDoc } from './mfa.schema.js';
 
 export type UserDoc = {
   _id: Id;
@@ -46,7 +47,7 @@ export const profileFields = {
   createdAt: 1,
 } as const;
 
-const schema = new Schema<UserDoc>(
+const schema = new Schema<UserDoc & { mfa?: MfaDoc }>(
   {
     username: { type: String, required: true },
     usernameKey: { type: String, required: true },
@@ -60,6 +61,7 @@ const schema = new Schema<UserDoc>(
     role: { type: String, default: 'user' },
     isVerified: { type: Boolean, default: false },
     mfaEnabled: { type: Boolean, default: false },
+    mfa: mfaField,
     settings: {
       type: new Schema({ lastSeen: { type: String, default: 'everyone' } }, { _id: false }),
       default: () => ({}),
@@ -73,6 +75,7 @@ const schema = new Schema<UserDoc>(
 schema.index({ email: 1 }, { unique: true });
 schema.index({ usernameKey: 1 }, { unique: true });
 schema.index({ lastSeen: -1 });
+schema.index({ mfaEnabled: 1, _id: 1 }, { partialFilterExpression: { mfaEnabled: true } });
 schema.index({ firstName: 'text', lastName: 'text', username: 'text' }, { name: 'names_text' });
 
 /** Accounts that are not erased. */
@@ -141,10 +144,14 @@ export function createUserModel(connection: Connection) {
       return [...byKey, ...byName];
     },
 
-    /** False when the account is gone or its password is another than that of `user`. */
-    touchLogin: async (user: Pick<UserDoc, '_id' | 'passwordHash'>, at: Date): Promise<boolean> => {
+    /** False when the account is gone, its password is another than that of `user`, or MFA was off and is on. */
+    touchLogin: async (
+      user: Pick<UserDoc, '_id' | 'passwordHash' | 'mfaEnabled'>,
+      at: Date,
+    ): Promise<boolean> => {
       const { _id, passwordHash } = user;
-      const result = await model.updateOne({ _id, passwordHash }, { $set: { lastLoginAt: at } });
+      const stillOff = user.mfaEnabled ? {} : { mfaEnabled: trusted({ $ne: true }) };
+      const result = await model.updateOne({ _id, passwordHash, ...stillOff }, { $set: { lastLoginAt: at } });
       return result.matchedCount === 1;
     },
 

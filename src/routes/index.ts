@@ -6,6 +6,7 @@ import { chatRoutes } from './chat.routes.js';
 import { credentialsRoutes } from './credentials.routes.js';
 import { loginRoutes } from './login.routes.js';
 import { messageRoutes } from './message.routes.js';
+import { mfaRoutes } from './mfa.routes.js';
 import { registrationRoutes } from './registration.routes.js';
 import { userRoutes } from './user.routes.js';
 
@@ -17,6 +18,7 @@ export function apiRoutes(actions: Actions): RouteTable[] {
     registrationRoutes(actions.registration),
     credentialsRoutes(actions.credentials),
     avatarRoutes(actions.avatars),
+    mfaRoutes(actions.mfa),
     userRoutes(actions.users),
     chatRoutes(actions.chats),
     messageRoutes(actions.messages),

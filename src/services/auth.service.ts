@@ -7,19 +7,23 @@ import type { Limits } from '../platform/limits/limits.js';
 import type { UserModel } from '../models/user.model.js';
 import { presentSession } from '../presenters/session.presenter.js';
 import type { Audit } from './audit.service.js';
+import type { MfaLogin } from './mfa-login.service.js';
 import type { Passwords } from './password.js';
 import type { ProofService } from './proof.service.js';
 import type { OpenedSession, SessionService } from './session.service.js';
 import type { SignedIn, SignInService } from './signin.service.js';
+import type { TrustedDevices } from './trusted-device.service.js';
 
 /**
  * Accounts: coming in, going out.
  *
- * Invariants: a wrong name and a wrong password are one answer, in body and in time. Failures are counted by address and
+ * Invariants: a wrong name and a wrong password are one answer, in body and in time, and so is a wrong code that comes with
+ * them. Failures are counted by address and
  * by account, and an account under attack stays open to its owner at the addresses he uses. Nothing here trusts an id
  * from a request: the subject is the session.
  */
 export type AuthService = {
+  /** Throws INVALID_CREDENTIALS, LIMITED; MFA_REQUIRED, with `mfaTicket` for the second step, when no code came. */
   login(input: LoginInput, origin: Origin): Promise<SignedIn>;
   refresh(refreshToken: string | null, origin: Origin): Promise<OpenedSession>;
   /** Ends the session of the actor, or else that of the refresh cookie (the access cookie may have expired first). */
@@ -35,13 +39,15 @@ type Deps = {
   sessions: SessionService;
   signin: SignInService;
   passwords: Passwords;
+  mfaLogin: MfaLogin;
+  devices: TrustedDevices;
   proof: ProofService;
   limits: Limits<LimitName>;
   audit: Audit;
 };
 
 export function createAuthService(deps: Deps): AuthService {
-  const { users, sessions, passwords, limits, proof, signin, audit } = deps;
+  const { users, sessions, passwords, limits, proof, signin, mfaLogin, devices, audit } = deps;
 
   return {
     login: async (input, origin) => {
@@ -59,10 +65,18 @@ export function createAuthService(deps: Deps): AuthService {
       const right = await passwords.matches(input.password, user?.passwordHash ?? null);
       if (user === null || !right) {
         await audit.record('login.failed', { userId, origin });
-        throw new AppError('INVALID_CREDENTIALS');
+        throw wrong(input);
       }
+      const step = await mfaLogin.second(user, input, origin).catch(async (error: unknown) => {
+        await giveBack();
+        throw error;
+      });
+      if (step.kind === 'wrong') throw wrong(input);
       await giveBack();
-      return signin.signIn(user, origin, input);
+      if (step.kind === 'required') {
+        throw new AppError('MFA_REQUIRED', { fields: { mfaTicket: step.mfaTicket } });
+      }
+      return mfaLogin.enter(user, step, { origin, client: input });
     },
 
     refresh: async (refreshToken, origin) => {
@@ -78,6 +92,7 @@ export function createAuthService(deps: Deps): AuthService {
 
     logoutAll: async (actor) => {
       await sessions.endAll(actor.userId, 'logout everywhere');
+      await devices.forgetTrusted(actor.userId);
     },
 
     me: async (actor) => {
@@ -91,6 +106,15 @@ export function createAuthService(deps: Deps): AuthService {
 
     endSession: async (actor, sessionId) => {
       if (!(await sessions.end(sessionId, actor.userId, 'ended by its owner'))) throw notFound('session');
+      // From afar it is the device that is no longer wanted.
+      if (sessionId !== actor.sessionId) await devices.forgetOne(actor.userId, { session: sessionId });
     },
   };
+}
+
+/** Depends on what was given, never on which part of it was wrong. */
+function wrong({ mfaCode, recoveryCode }: LoginInput): AppError {
+  return mfaCode === undefined && recoveryCode === undefined
+    ? new AppError('INVALID_CREDENTIALS')
+    : new AppError('INVALID_CREDENTIALS', { message: 'The name, the password or the code is wrong.' });
 }

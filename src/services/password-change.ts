@@ -7,6 +7,7 @@ import type { Audit } from './audit.service.js';
 import type { Mailer } from './mail.service.js';
 import type { Passwords } from './password.js';
 import type { SessionService } from './session.service.js';
+import type { TrustedDevices } from './trusted-device.service.js';
 
 /**
  * The last step of every way to a new password, once it is proved whose it is.
@@ -32,6 +33,7 @@ type Deps = {
   passwords: Passwords;
   /** Codes that wait for an account's proof of something: `revoke` ends them. */
   pending: { revoke(user: { userId: string; email: string }): Promise<void> };
+  devices: TrustedDevices;
   mailer: Mailer;
   audit: Audit;
   clock: Clock;
@@ -53,6 +55,7 @@ export function createPasswordChanges(deps: Deps): PasswordChanges {
         spare === undefined ? {} : { except: spare.sessionId },
       );
       await deps.pending.revoke({ userId, email: user.email });
+      await deps.devices.forgetTrusted(userId);
       await deps.audit.record(event, { userId, origin });
       await deps.mailer.send({
         to: user.email,

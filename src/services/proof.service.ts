@@ -2,6 +2,7 @@ import type { Actor, Origin } from '../contract/actor.js';
 import type { LimitName } from '../config/limit-table.js';
 import { AppError } from '../platform/errors/app-error.js';
 import type { Limits } from '../platform/limits/limits.js';
+import { spendAll, type GiveBack } from '../platform/limits/spend-all.js';
 import { newId } from '../models/ids.js';
 import type { UserDoc, UserModel } from '../models/user.model.js';
 import type { Audit } from './audit.service.js';
@@ -33,14 +34,13 @@ export type ProofService = {
   confirmPassword(actor: Actor, password: string, origin: Origin): Promise<UserDoc>;
 };
 
-/** To be called when the try was right: only failures count. */
-export type GiveBack = () => Promise<void>;
-
 /** Passwords and mailed codes have tries of their own. */
 const rows = {
   password: { address: 'auth.address', account: 'auth.account', known: 'auth.known' },
   code: { address: 'code.address', account: 'code.account', known: 'code.known' },
 } as const satisfies Record<string, Record<string, LimitName>>;
+
+export type { GiveBack };
 
 type Deps = {
   users: UserModel;
@@ -53,30 +53,11 @@ type Deps = {
 export function createProofService(deps: Deps): ProofService {
   const { users, sessions, passwords, limits, audit } = deps;
 
-  /** Takes one from each, or from none; null when one of them is exhausted. */
-  async function spendAll(spends: readonly (readonly [LimitName, string])[]): Promise<GiveBack> {
-    const spent: (readonly [LimitName, string])[] = [];
-    const giveBack = async (): Promise<void> => {
-      await Promise.all(spent.map(([name, subject]) => limits.refund(name, subject)));
-    };
-    for (const spend of spends) {
-      // Counted even when it is refused, as `spend` does; so it is given back with the others.
-      spent.push(spend);
-      try {
-        await limits.spend(...spend);
-      } catch (error) {
-        await giveBack();
-        throw error;
-      }
-    }
-    return giveBack;
-  }
-
   const takeOwnTry = async ({ userId, sessionId }: Actor): Promise<GiveBack> => {
     try {
-      return await spendAll([['auth.account', userId]]);
+      return await spendAll(limits, [['auth.account', userId]]);
     } catch {
-      return spendAll([['auth.known', `${userId}:${sessionId}`]]);
+      return spendAll(limits, [['auth.known', `${userId}:${sessionId}`]]);
     }
   };
 
@@ -86,7 +67,7 @@ export function createProofService(deps: Deps): ProofService {
     takeTry: async ({ secret, account, userId }, { ip }) => {
       const row = rows[secret];
       try {
-        return await spendAll([
+        return await spendAll(limits, [
           [row.address, ip],
           [row.account, account],
         ]);
@@ -94,7 +75,7 @@ export function createProofService(deps: Deps): ProofService {
         // Asked of nobody when there is no such account: it takes as long.
         const known = await sessions.knowsAddress(userId ?? newId().toHexString(), ip);
         if (!known) throw error;
-        return spendAll([[row.known, `${account}:${ip}`]]);
+        return spendAll(limits, [[row.known, `${account}:${ip}`]]);
       }
     },
 

@@ -23,21 +23,30 @@ import type { OpenedSession, SessionService } from './session.service.js';
  * The last step of every way in, once it is proved who comes: a session is opened, the sign-in written down, and the
  * owner told when the device is new to the account. Whoever calls it has done the proving.
  *
- * Invariant: no session outlives a change of the password it rests on. Whoever changes a password writes it before he
- * ends the sessions, and here it is looked at after the session is there: one of the two sees the other.
+ * Invariant: no session outlives a change of the password it rests on, nor the turning on of MFA when it rests on the
+ * password alone. Whoever changes them writes that before he ends the sessions, and here it is looked at after the session
+ * is there: one of the two sees the other.
  */
 export type SignInService = {
   /**
    * `user`: as read when the password was proved. `how`: what the client told of itself goes into it as it came.
-   * Throws INVALID_CREDENTIALS when the password has been changed since.
+   * Throws INVALID_CREDENTIALS when the password has been changed since, or MFA has been turned on.
    */
   signIn(user: UserDoc, origin: Origin, how?: { dialect?: Dialect } & ClientInput): Promise<SignedIn>;
   /** The user as he sees himself. */
   ownView(user: UserDoc): Promise<OwnUser>;
 };
 
-/** `deviceToken`: for the browser to keep, longer than the session. */
-export type SignedIn = { user: OwnUser; session: OpenedSession; deviceToken: string };
+/**
+ * `deviceToken`: for the browser to keep, longer than the session. `trustedDevice`: what it is to show next time in place
+ * of the second factor.
+ */
+export type SignedIn = {
+  user: OwnUser;
+  session: OpenedSession;
+  deviceToken: string;
+  trustedDevice?: string;
+};
 
 type Deps = {
   users: UserModel;
@@ -106,7 +115,7 @@ export function createSignInService(deps: Deps): SignInService {
       const token = DEVICE_TOKEN.test(shown) ? shown : randomBytes(16).toString('base64url');
       const session = await sessions.open(user, { dialect, ip: origin.ip, device, place, deviceId });
       if (!(await users.touchLogin(user, at))) {
-        await sessions.end(session.sessionId, session.userId, 'the password was changed meanwhile');
+        await sessions.end(session.sessionId, session.userId, 'what it rests on was changed meanwhile');
         throw new AppError('INVALID_CREDENTIALS');
       }
       const { userId, sessionId } = session;

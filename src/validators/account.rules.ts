@@ -60,3 +60,12 @@ export const displayName = optional(line({ min: 1, max: 50 }));
 
 /** The code of a mail. As text: a number has no zeros in front. */
 export const mailedCode = pattern(/^[0-9]{6}$/, 'must be the six digits of the mail');
+
+/** What an authenticator shows. As text: a number has no zeros in front. */
+export const authenticatorCode = pattern(/^[0-9]{6}$/, 'must be the six digits of your authenticator');
+
+/** As shown or as typed: the hyphens may be missing, or blanks. */
+export const recoveryCode = pattern(
+  /^\s?[0-9A-Za-z]{4}(?:[ -]?[0-9A-Za-z]{4}){3}\s?$/,
+  'must be a recovery code such as 7d2k-90xq-m4vz-c81h',
+);

@@ -24,6 +24,8 @@ export type Deployment = Readonly<{
 
 type Options = {
   env?: Record<string, string>;
+  /** See `startServer`. */
+  clock?: () => number;
   /** Puts something between the servers and their database. */
   mongoUri?: (real: string) => Promise<string>;
 };
@@ -35,6 +37,7 @@ export async function deploy(kind: DeploymentKind, options: Options = {}): Promi
   const server = {
     mongoUri: (await options.mongoUri?.(database.uri)) ?? database.uri,
     env: { UPLOAD_PATH: uploads, ...options.env },
+    ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(redis === null ? {} : { redisUrl: redis.url }),
   };
   const here = await startServer(server);

@@ -15,10 +15,17 @@ export type ServerOptions = {
   redisUrl?: string;
   /** Further variables, as in `.env`. */
   env?: Record<string, string>;
+  /** The time as services see it; not that of the key store, of tokens and of limits. */
+  clock?: () => number;
 };
 
 /** Limits are wide open unless `env` says otherwise: RATE_LIMIT_SCALE=1000, cheap password hashes. */
-export async function startServer({ mongoUri, redisUrl, env = {} }: ServerOptions): Promise<TestServer> {
+export async function startServer({
+  mongoUri,
+  redisUrl,
+  env = {},
+  clock,
+}: ServerOptions): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'parley-server-'));
   const config = loadConfig(
     {
@@ -39,7 +46,10 @@ export async function startServer({ mongoUri, redisUrl, env = {} }: ServerOption
   );
   const lifecycle = createLifecycle({ logger: silentLogger });
   try {
-    const app = await createApp({ config, logger: silentLogger, lifecycle, version: 'test' });
+    const app = await createApp({
+      ...{ config, logger: silentLogger, lifecycle, version: 'test' },
+      ...(clock === undefined ? {} : { clock }),
+    });
     return {
       url: app.url,
       close: async () => {

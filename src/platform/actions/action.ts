@@ -17,6 +17,8 @@ export type SessionEffect =
       bearerToken: string | null;
       /** By which this browser is known again; only where a session begins. */
       deviceToken?: string;
+      /** For the cookie of a device that is trusted from now on. */
+      trustedDevice?: { token: string; ttlSeconds: number };
     }
   | { kind: 'closed' };
 

@@ -13,14 +13,18 @@ export type SessionCookies = {
   readonly accessName: string;
   readonly refreshName: string;
   readonly deviceName: string;
+  /** Of a device that stands for a second factor. */
+  readonly trustedName: string;
   apply(response: Response, effect: SessionEffect): void;
 };
 
-const REFRESH_PATH = '/api/auth';
+/** Of the cookies that only signing in needs. */
+const AUTH_PATH = '/api/auth';
 const DEVICE_MAX_AGE_MS = 365 * 86_400_000;
 
 /**
- * The two session cookies, and a third by which a browser is known again after it signed out. Where they are Secure and bound to no domain, their names say so (`__Host-`, `__Secure-`), and
+ * The two session cookies, a third by which a browser is known again after it signed out, and a fourth that stands for
+ * the second factor. Where they are Secure and bound to no domain, their names say so (`__Host-`, `__Secure-`), and
  * a browser then refuses a cookie of that name that a sibling host or plain HTTP tries to plant.
  */
 export function createSessionCookies(settings: CookieSettings): SessionCookies {
@@ -28,6 +32,7 @@ export function createSessionCookies(settings: CookieSettings): SessionCookies {
   const accessName = prefixed ? '__Host-accessToken' : 'accessToken';
   const refreshName = prefixed ? '__Secure-refreshToken' : 'refreshToken';
   const deviceName = prefixed ? '__Secure-device' : 'device';
+  const trustedName = prefixed ? '__Secure-trustedDevice' : 'trustedDevice';
   const shared: CookieOptions = {
     httpOnly: true,
     secure: settings.secure,
@@ -39,10 +44,11 @@ export function createSessionCookies(settings: CookieSettings): SessionCookies {
     accessName,
     refreshName,
     deviceName,
+    trustedName,
     apply: (response, effect) => {
       if (effect.kind === 'closed') {
         response.clearCookie(accessName, { ...shared, path: '/' });
-        response.clearCookie(refreshName, { ...shared, path: REFRESH_PATH });
+        response.clearCookie(refreshName, { ...shared, path: AUTH_PATH });
         return;
       }
       response.cookie(accessName, effect.accessToken, {
@@ -52,15 +58,23 @@ export function createSessionCookies(settings: CookieSettings): SessionCookies {
       });
       response.cookie(refreshName, effect.refreshToken, {
         ...shared,
-        path: REFRESH_PATH,
+        path: AUTH_PATH,
         maxAge: settings.refreshTtlSeconds * 1_000,
       });
-      if (effect.deviceToken === undefined) return;
-      response.cookie(deviceName, effect.deviceToken, {
-        ...shared,
-        path: REFRESH_PATH,
-        maxAge: DEVICE_MAX_AGE_MS,
-      });
+      if (effect.deviceToken !== undefined) {
+        response.cookie(deviceName, effect.deviceToken, {
+          ...shared,
+          path: AUTH_PATH,
+          maxAge: DEVICE_MAX_AGE_MS,
+        });
+      }
+      if (effect.trustedDevice !== undefined) {
+        response.cookie(trustedName, effect.trustedDevice.token, {
+          ...shared,
+          path: AUTH_PATH,
+          maxAge: effect.trustedDevice.ttlSeconds * 1_000,
+        });
+      }
     },
   };
 }

@@ -38,6 +38,7 @@ export function requestId(): RequestHandler {
         socketId: null,
         refreshToken: null,
         deviceToken: null,
+        trustedDevice: null,
       },
       actor: null,
       refused: null,
@@ -53,17 +54,24 @@ export function requestId(): RequestHandler {
 export function identify(deps: Deps, contextOf: (request: Request) => RequestContext): RequestHandler {
   const { authenticate, cookies, transport, origins, changingGets } = deps;
 
+  function readAuthCookies(context: RequestContext, header: string | undefined): void {
+    const refreshToken = readCookie(header, cookies.refreshName);
+    const deviceToken = readCookie(header, cookies.deviceName);
+    const trustedDevice = readCookie(header, cookies.trustedName);
+    if (refreshToken !== null || deviceToken !== null || trustedDevice !== null)
+      context.origin = { ...context.origin, refreshToken, deviceToken, trustedDevice };
+  }
+
   async function find(request: Request): Promise<void> {
     const context = contextOf(request);
+    if (transport !== 'bearer') readAuthCookies(context, request.headers.cookie);
     const bearer = transport === 'cookie' ? null : bearerToken(request.headers.authorization);
-    const { cookie: jar } = request.headers;
-    const refreshToken = transport === 'bearer' ? null : readCookie(jar, cookies.refreshName);
-    const deviceToken = transport === 'bearer' ? null : readCookie(jar, cookies.deviceName);
-    if (refreshToken !== null || deviceToken !== null)
-      context.origin = { ...context.origin, refreshToken, deviceToken };
-    const cookie = bearer !== null || transport === 'bearer' ? null : readCookie(jar, cookies.accessName);
+    const cookie =
+      bearer !== null || transport === 'bearer'
+        ? null
+        : readCookie(request.headers.cookie, cookies.accessName);
     const token = bearer ?? cookie;
-    if (token === null && refreshToken === null) return;
+    if (token === null && context.origin.refreshToken === null) return;
     try {
       const changes = !SAFE_METHODS.has(request.method) || changingGets.has(request.path);
       if (bearer === null && changes) assertSameSite(request, origins);

@@ -43,6 +43,10 @@ export const key = {
   /** Development only: the mails that were not sent, sealed, and the set of their ids. */
   devMail: (id: string): string => `dev:mail:${id}`,
   devMailbox: 'dev:mailbox',
+  /** Two-step sign-in that waits for its first code. */
+  mfaSetup: (userId: string): string => `mfa:setup:${userId}`,
+  /** Between password and second factor, by the hash of the ticket. */
+  mfaTicket: (hash: string): string => `mfa:ticket:${hash}`,
   lock: (name: string): string => `lock:${name}`,
 } as const;
 

@@ -65,6 +65,7 @@ export function admitSockets(io: Server, deps: Deps): void {
         socketId: socket.id,
         refreshToken: null,
         deviceToken: null,
+        trustedDevice: null,
       },
       tokenExpiresAt: expiresAtMs,
       limitedSince: 0,
