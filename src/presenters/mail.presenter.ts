@@ -23,9 +23,15 @@ export type MailPresenter = {
 const PRODUCT = 'Parley';
 /** Names are short; a user agent that is not stays readable. */
 const LONGEST_WORD = 120;
+const CODE_STYLE = 'font-size: 30px; font-weight: bold; letter-spacing: 6px;';
 
-/** `link`: where the server's people find it, an origin. Reads Mailgen's theme from disk. */
+/**
+ * `link`: where the server's people find it, an origin. Mailgen makes frames with numbered slots for the words, once per
+ * language and shape (it takes 10 ms); the words go into them here, so no name ever passes through a template engine.
+ */
 export function createMailPresenter({ link }: { link: string }): MailPresenter {
+  const frames = new Map<string, Frame>();
+
   return {
     present: ({ template, vars, language }) => {
       const texts: MailTexts = languages[language];
@@ -33,52 +39,91 @@ export function createMailPresenter({ link }: { link: string }): MailPresenter {
         texts.mails[template];
       const known = cleaned(vars);
       const said = write(known as never, { time: timeIn(language) });
-      const render = (escape: Escape) => {
-        const product = { name: PRODUCT, link: escape(link), copyright: escape(texts.footer(PRODUCT, link)) };
-        const mailgen = new Mailgen({ theme: 'default', product });
-        return { mailgen, content: { body: bodyOf(texts, said, { name: known.name, escape }) } };
-      };
-      const [html, text] = [render(escapeHtml), render(guarded)];
+      const shape = shapeOf(said);
+      const name = `${language} ${Object.values(shape).join(' ')}`;
+      const frame = frames.get(name) ?? frameOf(shape, { texts, language, link });
+      frames.set(name, frame);
+      const words = [texts.greeting(known.name), ...wordsOf(said)];
       return {
         subject: said.subject,
-        html: inLanguage(html.mailgen.generate(html.content) as string, language),
-        text: unguarded(text.mailgen.generatePlaintext(text.content) as string),
+        html: filled(frame.html, words.map(escapeHtml)),
+        text: filled(frame.text, words),
       };
     },
   };
 }
 
-type Escape = (text: string) => string;
+type Shape = { before: number; code: boolean; facts: number; after: number };
 
-function bodyOf(texts: MailTexts, said: MailText, { name, escape }: { name: string; escape: Escape }) {
-  const { before, code, facts = [], after = [] } = said;
+function shapeOf({ before, code, facts = [], after = [] }: MailText): Shape {
+  return { before: before.length, code: code !== undefined, facts: facts.length, after: after.length };
+}
+
+/** In the order of the slots. */
+function wordsOf({ before, code, facts = [], after = [] }: MailText): string[] {
+  return [...before, ...(code === undefined ? [] : [code]), ...facts.flat(), ...after];
+}
+
+/** HTML and plain text with slots. */
+type Frame = { html: string; text: string };
+
+function frameOf(
+  shape: Shape,
+  { texts, language, link }: { texts: MailTexts; language: MailLanguage; link: string },
+): Frame {
+  const footer = escapeHtml(texts.footer(PRODUCT, link));
+  const mailgen = new Mailgen({
+    theme: 'default',
+    product: { name: PRODUCT, link: escapeHtml(link), copyright: footer },
+  });
+  const { signature } = texts;
+  const html = mailgen.generate({ body: { ...bodyOf(shape), signature } }) as string;
+  // In plain text a paragraph needs a break of its own.
+  const text = mailgen.generatePlaintext({ body: { ...bodyOf(shape, '<br />'), signature } }) as string;
+  // It leaves the theme's indentation in the plain text.
+  const lines = text.split('\n').map((line) => line.trim());
   return {
-    title: escape(texts.greeting(name)),
-    intro: [
-      ...before.map(escape),
-      ...(code === undefined ? [] : [`<span style="${CODE}">${escape(code)}</span>`]),
-    ],
-    ...(facts.length === 0
-      ? {}
-      : { dictionary: Object.fromEntries(facts.map(([label, value]) => [escape(label), escape(value)])) }),
-    outro: after.map(escape),
-    signature: escape(texts.signature),
+    html: html.trim().replace('<html ', `<html lang="${language}" `),
+    text: `${lines
+      .join('\n')
+      .trim()
+      .replaceAll(/\n{3,}/g, '\n\n')}\n`,
   };
 }
 
-const CODE = 'font-size: 30px; font-weight: bold; letter-spacing: 6px;';
+function bodyOf({ before, code, facts, after }: Shape, end = '') {
+  let used = 0;
+  const slot = (): string => `SLOT${used++}.`;
+  const slots = (count: number): string[] => Array.from({ length: count }, () => slot() + end);
+  const title = slot();
+  const intro = [...slots(before), ...(code ? [`<span style="${CODE_STYLE}">${slot()}</span>${end}`] : [])];
+  const dictionary = Array.from({ length: facts }, () => [slot(), slot()] as const);
+  return {
+    title,
+    intro,
+    ...(facts === 0 ? {} : { dictionary: Object.fromEntries(dictionary) }),
+    outro: slots(after),
+  };
+}
 
-/** Each text in one line and not too long: what people choose as their name stands in subjects and sentences. */
+function filled(frame: string, words: readonly string[]): string {
+  return frame.replace(/SLOT(\d+)\./g, (_slot, number: string) => words[Number(number)] ?? '');
+}
+
+/** Each text in one line and not too long: what people choose as their name stands in sentences, perhaps in subjects. */
 function cleaned(vars: MailTemplates[MailTemplate]): Record<string, unknown> & { name: string } {
   const clean = (value: unknown): unknown =>
-    typeof value === 'string' ? oneLine(value).slice(0, LONGEST_WORD) : value;
+    typeof value === 'string' ? [...oneLine(value)].slice(0, LONGEST_WORD).join('') : value;
   const entries = Object.entries(vars).map(([key, value]) => [key, clean(value)] as const);
   return { ...Object.fromEntries(entries), name: String(clean(vars.name)) };
 }
 
-/** No line breaks and no other control or private-use characters. */
+/** No line breaks, and nothing that breaks or turns the text around it. */
 function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Co}\p{Cs}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  return text
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ')
+    .replace(/[\p{Cs}\p{Bidi_Control}]/gu, '')
+    .trim();
 }
 
 function timeIn(language: MailLanguage): (iso: string) => string {
@@ -100,29 +145,4 @@ const entities: Readonly<Record<string, string>> = {
 
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
-}
-
-/** Mailgen makes the plain text from HTML, by taking out what looks like a tag or an entity: a name may look like one. */
-const guards = [
-  ['<', '\uE000'],
-  ['>', '\uE001'],
-  ['&', '\uE002'],
-] as const;
-
-function guarded(text: string): string {
-  return guards.reduce((result, [character, guard]) => result.replaceAll(character, guard), text);
-}
-
-function unguarded(text: string): string {
-  const plain = guards.reduce((result, [character, guard]) => result.replaceAll(guard, character), text);
-  // Mailgen leaves its theme's indentation, and one break after a paragraph.
-  const lines = plain.split('\n').map((line) => line.trim());
-  return `${lines
-    .join('\n')
-    .trim()
-    .replace(/\n{3,}/g, '\n\n')}\n`;
-}
-
-function inLanguage(html: string, language: MailLanguage): string {
-  return html.replace('<html ', `<html lang="${language}" `);
 }
