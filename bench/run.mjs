@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { createReport } from './lib/report.mjs';
 import { openStage } from './lib/stage.mjs';
 
-const BENCHMARKS = ['pairs', 'groups', 'idle', 'history', 'rest'];
+const BENCHMARKS = ['pairs', 'groups', 'idle', 'history', 'rest', 'register'];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util';
-import { loadConfig, type Config } from '../src/config/config.js';
+import { loadConfig } from '../src/config/config.js';
 import { readEnvironment } from '../src/config/environment.js';
 import { createModels } from '../src/models/index.js';
 import { migrate, missingIndexes } from '../src/models/migrate.js';
 import { silentLogger } from '../src/platform/logging/logger.js';
-import { connectMongo, type MongoConnection } from '../src/platform/mongo/connect.js';
-import { openDatabase } from '../src/platform/mongo/provider.js';
+import type { MongoConnection } from '../src/platform/mongo/connect.js';
 import { explained } from './client/configured.js';
+import { withDatabase } from './client/database.js';
 import { exitCode, runTool, Stop } from './client/stop.js';
 
 const USAGE = `Makes what the database lacks of collections and indexes. Drops and changes nothing; may be repeated at any time,
@@ -24,7 +24,8 @@ await runTool(async () => {
     console.log(USAGE);
     return exitCode.ok;
   }
-  return withDatabase(async ({ connection }, description) => {
+  const config = await explained(() => loadConfig(readEnvironment()));
+  return withDatabase(config, async ({ connection }, description) => {
     const models = createModels(connection);
     console.log(description);
     if (check !== true) await migrate(models, silentLogger);
@@ -38,47 +39,6 @@ await runTool(async () => {
     return exitCode.failed;
   });
 });
-
-/** Opens the database as the server does: the configured one, or that of the data folder, also while a server has it. */
-async function withDatabase(
-  use: (mongo: MongoConnection, description: string) => Promise<number>,
-): Promise<number> {
-  const config = await explained(() => loadConfig(readEnvironment()));
-  const database = await explained(() =>
-    openDatabase({
-      config: { uri: config.mongo.uri, embedded: config.data.embedded, dataDir: config.data.dir },
-      logger: silentLogger,
-      path: config.path,
-    }),
-  );
-  try {
-    const mongo = await connected(config, database);
-    try {
-      return await use(mongo, database.description);
-    } finally {
-      await mongo.close();
-    }
-  } finally {
-    await database.close();
-  }
-}
-
-async function connected(
-  { mongo }: Config,
-  { uri, description }: { uri: string; description: string },
-): Promise<MongoConnection> {
-  try {
-    return await connectMongo({
-      uri,
-      database: mongo.database,
-      poolSize: mongo.poolSize,
-      logger: silentLogger,
-    });
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Stop(exitCode.unavailable, `${description} does not answer: ${why}`);
-  }
-}
 
 /** One line per collection: how many documents, and the names of its indexes. */
 async function contents(connection: MongoConnection['connection']): Promise<string[]> {

@@ -37,7 +37,7 @@ export function wireMail({ config, jobs, keyStore, box, clock, logger }: Deps) {
       presenter: createMailPresenter({
         link: config.server.publicUrl ?? `http://localhost:${config.server.port}`,
       }),
-      ...{ box, keyStore, transport, logger },
+      ...{ box, keyStore, transport, clock, logger },
     }),
     mailbox,
     canSend: transport !== null,

@@ -149,6 +149,16 @@ function lifetimes({ values, problem }: Check): void {
   );
 }
 
+function mailInClear({ values, production, warn }: Check): void {
+  if (!production || values.SMTP_URL === null) return;
+  const { protocol, hostname, username, searchParams } = new URL(values.SMTP_URL);
+  const near = /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname);
+  if (protocol === 'smtps:' || username === '' || near || searchParams.has('tls')) return;
+  warn(
+    'SMTP_URL has a password, which a server that offers no TLS gets in clear: add ?tls=required, or use smtps.',
+  );
+}
+
 function productionOnly({ values, given, production, problem, warn }: Check): void {
   if (!production) return;
   if (values.RATE_LIMIT_SCALE === 0) {
@@ -209,6 +219,7 @@ export function crossCheck(reading: Reading, environment: NodeJS.ProcessEnv): st
     cookies,
     disclosure,
     lifetimes,
+    mailInClear,
     productionOnly,
   ];
   for (const one of all) one(check);

@@ -5,8 +5,8 @@ import {
   matching,
   oneOf,
   onOffOr,
+  smtpUrl,
   text,
-  urlWith,
   wholeNumber,
 } from './parsers.js';
 import { optional, setting } from './row.js';
@@ -93,9 +93,9 @@ export const authRows = {
 
 /** Reaching people: mail, push, calls. */
 export const reachRows = {
-  SMTP_URL: optional(urlWith('smtp', 'smtps'), {
+  SMTP_URL: optional(smtpUrl, {
     secret: true,
-    doc: 'Mail server. Unset: no mail; in development it is shown at /dev/mailbox.',
+    doc: 'Mail server; with ?tls=required nothing goes to it in clear. Unset: no mail; in development it is shown at /dev/mailbox.',
     example: 'smtps://user:password@smtp.example.org:465',
   }),
   MAIL_FROM: optional(

@@ -151,6 +151,21 @@ export function urlWith(...schemes: readonly string[]): Parser<string> {
   };
 }
 
+/** `smtp://` or `smtps://`, credentials and port inside, and of parameters `?tls=required` alone. */
+export const smtpUrl: Parser<string> = (raw) => {
+  const parsed = urlWith('smtp', 'smtps')(raw);
+  if ('problem' in parsed) return parsed;
+  const { username, password, searchParams } = new URL(raw);
+  const unknown = [...searchParams].some(([name, value]) => name !== 'tls' || value !== 'required');
+  if (unknown) return bad('has a parameter that is not understood: there is only ?tls=required');
+  try {
+    decodeURIComponent(username + password);
+    return parsed;
+  } catch {
+    return bad('has a % in its user name or password that must be written as %25');
+  }
+};
+
 // Several hosts, or a %-encoded socket path as host, are valid here and not for URL.
 const mongoForm = /^mongodb(?:\+srv)?:\/\/(?:[^@/?\s]+@)?[^@/?\s]+(?:\/[^?\s]*)?(?:\?\S*)?$/;
 

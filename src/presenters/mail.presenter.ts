@@ -115,7 +115,7 @@ function cleaned(vars: MailTemplates[MailTemplate]): Record<string, unknown> & {
   const clean = (value: unknown): unknown =>
     typeof value === 'string' ? [...oneLine(value)].slice(0, LONGEST_WORD).join('') : value;
   const entries = Object.entries(vars).map(([key, value]) => [key, clean(value)] as const);
-  return { ...Object.fromEntries(entries), name: String(clean(vars.name)) };
+  return { ...Object.fromEntries(entries), name: unlinked(String(clean(vars.name))) };
 }
 
 /** No line breaks, and nothing that breaks or turns the text around it. */
@@ -124,6 +124,11 @@ function oneLine(text: string): string {
     .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ')
     .replace(/[\p{Cs}\p{Bidi_Control}]/gu, '')
     .trim();
+}
+
+/** A name that looks like an address on the web: whoever registers with a stranger's e-mail address must not send him links. */
+function unlinked(name: string): string {
+  return name.replace(/[.:/@](?=\S)/g, '$&\u2060');
 }
 
 function timeIn(language: MailLanguage): (iso: string) => string {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { Clock } from '../platform/clock/clock.js';
 import type { SealedBox } from '../platform/crypto/sealed-box.js';
 import { key } from '../platform/keys/keys.js';
 import type { KeyStore } from '../platform/keystore/key-store.js';
@@ -14,6 +15,7 @@ import { mailContext, type SealedMail } from './mail.service.js';
  *
  * Invariant: a mail that the server has taken is marked by its Message-ID, and what is marked is not sent again. Only a
  * crash between the two, or a key store that is away just then, leads to a second copy, which bears the same Message-ID.
+ * A code that no longer works is not sent: it would arrive after the one that was asked for in its place.
  */
 export type MailDelivery = {
   deliver(mail: JobMap['mail.send'], options: { signal: AbortSignal }): Promise<void>;
@@ -25,6 +27,7 @@ type Deps = {
   presenter: MailPresenter;
   /** Null: this process has no mail server. */
   transport: MailTransport | null;
+  clock: Clock;
   logger: Logger;
 };
 
@@ -32,7 +35,14 @@ type Deps = {
 const MARK_MS = 14 * 86_400_000;
 const REMEMBERED = 10_000;
 
-export function createMailDelivery({ box, keyStore, presenter, transport, logger }: Deps): MailDelivery {
+export function createMailDelivery({
+  box,
+  keyStore,
+  presenter,
+  transport,
+  clock,
+  logger,
+}: Deps): MailDelivery {
   /** What this process sent, for when the mark could not be made. */
   const sentHere = new LRUCache<string, true>({ max: REMEMBERED });
 
@@ -50,6 +60,10 @@ export function createMailDelivery({ box, keyStore, presenter, transport, logger
       if (sentHere.has(messageId) || (await keyStore.get(key.mailSent(messageId))) !== null) return;
       if (transport === null) throw new Error('This process has no mail server (SMTP_URL).');
       const mail = opened(box, messageId, sealed);
+      if (isTooLate(mail, clock())) {
+        logger.warn('a mail is not sent: its code has expired', { messageId, template: mail.template });
+        return;
+      }
       await transport.send(
         {
           ...presenter.present(mail),
@@ -61,6 +75,10 @@ export function createMailDelivery({ box, keyStore, presenter, transport, logger
       logger.info('mail sent', { messageId, template: mail.template });
     },
   };
+}
+
+function isTooLate({ vars, at }: SealedMail, now: number): boolean {
+  return 'minutes' in vars && now > at + vars.minutes * 60_000;
 }
 
 function opened(box: SealedBox, messageId: string, sealed: string): SealedMail {

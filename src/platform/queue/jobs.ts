@@ -39,7 +39,7 @@ export type JobRow = {
 
 export type JobTable<Map> = Readonly<Record<keyof Map & string, JobRow>>;
 
-/** At a time, per queue and process. */
+/** `concurrency`: how many jobs of a queue one process runs at a time. */
 export type QueueTable = Readonly<Record<string, { concurrency: number }>>;
 
 /** A job that failed for good. Its data is not shown: it may be sealed, and is nobody's business. */

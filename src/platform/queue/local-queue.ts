@@ -146,6 +146,12 @@ export function createLocalQueue<Map>({
       .catch((error: unknown) => logger.debug('old jobs could not be deleted', { error }));
   };
 
+  async function revive(id: string | null): Promise<number> {
+    const count = await answered(() => store.revive(id, new Date(clock())));
+    for (const queue of queues) lookIn(queue, 0);
+    return count;
+  }
+
   async function drain(): Promise<void> {
     state.stopped = true;
     for (const { timer } of queues) if (timer !== null) clearTimeout(timer);
@@ -181,8 +187,8 @@ export function createLocalQueue<Map>({
 
     deadLetters: {
       list: async ({ limit = 100 } = {}) => (await answered(() => store.dead(limit))).map(letterOf),
-      requeue: async (id) => (await answered(() => store.revive(id, new Date(clock())))) > 0,
-      requeueAll: () => answered(() => store.revive(null, new Date(clock()))),
+      requeue: async (id) => (await revive(id)) > 0,
+      requeueAll: () => revive(null),
       discard: (id) => answered(() => store.discard(id)),
     },
 

@@ -31,6 +31,7 @@ const START_MS = 10_000;
 /** A job whose worker has not spoken for so long is given to another. */
 const LOCK_MS = 10_000;
 const STALLED_CHECK_MS = 5_000;
+const REQUEUED_AT_ONCE = 100;
 /** BullMQ's journal of events, which nobody here reads. */
 const EVENTS_KEPT = 100;
 
@@ -172,7 +173,11 @@ export async function openRedisQueue<Map>(deps: Deps<Map>): Promise<JobQueue<Map
       requeueAll: async () => {
         let count = 0;
         for (const queue of queues) {
-          for (const job of await deadOf(queue, Infinity)) if (await revive(job)) count += 1;
+          for (let more = true; more;) {
+            const revived = await Promise.all((await deadOf(queue, REQUEUED_AT_ONCE)).map(revive));
+            more = revived.includes(true);
+            count += revived.filter(Boolean).length;
+          }
         }
         return count;
       },

@@ -8,7 +8,7 @@ export const DONE_KEPT_MS = 3_600_000;
 export const DEAD_KEPT_MS = 14 * 86_400_000;
 
 /** How long the end of a process waits for jobs under way, and then for those it has told to stop. */
-export const FINISH_MS = 3_000;
+export const FINISH_MS = 2_500;
 export const ABORT_MS = 1_000;
 
 const LONGEST_REASON = 300;
