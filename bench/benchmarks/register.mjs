@@ -4,7 +4,7 @@ import { SMTPServer } from 'smtp-server';
 import { createHistogram } from '../lib/histogram.mjs';
 import { interleave, REHEARSALS } from '../lib/measure.mjs';
 import { ratios, spread } from '../lib/numbers.mjs';
-import { startParley } from '../lib/parley.mjs';
+import { makeScene, startParley } from '../lib/parley.mjs';
 
 const SMTP_DELAY_MS = 2_000;
 const TARGET_MS = 150;
@@ -60,6 +60,8 @@ export async function run({ rounds, quick, controlsOnly, stage, report }) {
 }
 
 async function contender(stage, { name, database, env, answers }) {
+  // Makes the indexes, without which production does not start.
+  await makeScene(stage, { database, count: 0, chats: [] });
   const server = await startParley(stage, { database, env });
   return { name, answers, ...server.target };
 }
