@@ -20,7 +20,7 @@ export type LoginDoc = {
 
 export const KEPT_DAYS = 90;
 /** Per account, 200 together: however many guesses fail, they can't push out the sign-ins that succeeded. */
-export const KEPT = { success: 150, failure: 50 } as const;
+const KEPT = { success: 150, failure: 50 } as const;
 
 const schema = new Schema<LoginDoc>(
   {
