@@ -200,11 +200,14 @@ describe('seed and migrate', () => {
     expect(first.code).toBe(0);
     expect(first.err).toContain('filling its database directly');
     expect(first.out).toMatch(/Ubuntu help, 11 December 2008 +120 messages +new/);
-    const before = await run('migrate');
+    // The people of the sample sign in again, which is written down; all else stays as it was.
+    const counted = async (): Promise<string[]> =>
+      (await run('migrate')).out.split('\n').filter((line) => !/^ *(logins|knowndevices) /.test(line));
+    const before = await counted();
     const second = await run('seed');
     expect(second.code).toBe(0);
     expect(second.out.match(/as it was/g)).toHaveLength(3);
-    expect((await run('migrate')).out).toBe(before.out);
+    expect(await counted()).toEqual(before);
   }, 120_000);
 
   test('a server on that folder shows it, and seeding it changes nothing', async () => {
