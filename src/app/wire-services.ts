@@ -51,7 +51,7 @@ import { createTokenService } from '../services/token.service.js';
 import { createTypingService } from '../services/typing.service.js';
 import { createUserService } from '../services/user.service.js';
 import { socketEvents } from '../sockets/index.js';
-import { wireBonds } from './wire-contacts.js';
+import { wireBonds, wireContacts } from './wire-contacts.js';
 import { wireFlows } from './wire-flows.js';
 import { wireMfa } from './wire-mfa.js';
 
@@ -111,7 +111,8 @@ export async function wireServices(deps: Deps) {
     },
   });
   const presence = createPresenceService({ keyStore, cluster, users: models.users, facts, clock, logger });
-  const { friends, blocks, visibility, gate } = wireBonds({ models, cluster });
+  const bonds = wireBonds({ models, cluster });
+  const { friends, blocks, visibility, gate } = bonds;
   const users = createUserService({ users: models.users, presence, visibility, blocks, cluster, logger });
   const sessions = createSessionService({
     sessions: models.sessions,
@@ -200,6 +201,8 @@ export async function wireServices(deps: Deps) {
   const typing = createTypingService({ members, gate, facts, clock });
   const watch = createPresenceWatch({ users, visibility, rooms: sockets });
 
+  const contacts = wireContacts({ ...bonds, models, users, links, limits, afterwards, facts, clock });
+
   const actions: Actions = {
     auth: createAuthActions(authService),
     logins: createLoginActions(logins),
@@ -208,6 +211,7 @@ export async function wireServices(deps: Deps) {
     mfa: createMfaActions(twoStep),
     users: createUserActions({ users, profile, presence, watch }),
     avatars: createAvatarActions({ profile, avatars, limits, maxBytes: config.files.maxBytes }),
+    contacts: contacts.actions,
     chats: createChatActions(chats),
     messages: createMessageActions({
       messages,

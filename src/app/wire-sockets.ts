@@ -15,6 +15,7 @@ import { createEventDoor, tell } from '../platform/realtime/event-door.js';
 import { createRealtimeServer } from '../platform/realtime/realtime-server.js';
 import type { SocketRegistry } from '../platform/realtime/socket-registry.js';
 import { fanOutChats } from '../services/chat.fanout.js';
+import { fanOutContacts } from '../services/contact.fanout.js';
 import type { MemberRooms } from '../services/member.service.js';
 import { fanOutMessages } from '../services/message.fanout.js';
 import { fanOutPresence } from '../services/presence.fanout.js';
@@ -106,6 +107,7 @@ export function wireSockets(deps: Deps) {
     members: models.members,
   });
   fanOutPresence(facts, realtime.emitter);
+  fanOutContacts(facts, realtime.emitter);
 
   const door = createEventDoor({
     events: services.events,

@@ -25,6 +25,9 @@ export type LimitName =
   /** Mails of a sign-in from a new device: clients choose what they call themselves. By user. */
   | 'mail.new-device'
   | 'message.send'
+  /** By user. */
+  | 'contact.request'
+  | 'user.block'
   /** Every try, also what is refused: decoding is not for free. By user. */
   | 'upload'
   | 'socket.event'
@@ -53,6 +56,8 @@ export function limitTable(limits: LimitsConfig): Readonly<Record<LimitName, Lim
     'auth.refresh': { points: 600, perMs: 15 * MINUTE },
     'mail.new-device': { points: 5, perMs: 24 * 60 * MINUTE },
     'message.send': windowOf(limits.rates.messages),
+    'contact.request': { points: 100, perMs: 24 * 60 * MINUTE },
+    'user.block': { points: 500, perMs: 24 * 60 * MINUTE },
     upload: windowOf(limits.rates.uploads),
     'socket.event': { burst: 30, perMinute: limits.socketEventsPerMinute },
     // Typing and the like: cheap, frequent, coalesced further on.

@@ -1,5 +1,14 @@
 import type { ErrorCode } from './error-codes.js';
-import type { ChatView, MessageView, PresenceView, PublicUser, ReadMark, SharedChatView } from './views.js';
+import type {
+  ChatView,
+  ContactView,
+  MessageView,
+  NotificationView,
+  PresenceView,
+  PublicUser,
+  ReadMark,
+  SharedChatView,
+} from './views.js';
 
 /** What the server tells, canonical dialect: event name → payload. The client asks in the imperative, the server tells. */
 export type ServerEvents = {
@@ -22,6 +31,13 @@ export type ServerEvents = {
   'member:joined': { chatId: string; user: PublicUser; by: string };
   'member:left': { chatId: string; userId: string; by: string };
   'presence:update': PresenceView;
+  /** To one's own devices: what somebody is to oneself has changed. */
+  'contact:updated': ContactView;
+  /** To one's own devices: one has blocked somebody, or taken it back. */
+  'block:updated': { userId: string; isBlocked: boolean };
+  'notification:new': { notification: NotificationView; unreadCount: number };
+  /** To one's own devices. `ids` null: all. */
+  'notification:read': { ids: string[] | null; unreadCount: number };
   'session:revoked': { reason: string };
   'session:expired': Record<string, never>;
   'server:draining': { reconnectIn: number };

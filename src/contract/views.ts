@@ -148,3 +148,27 @@ export type PresenceView = {
 };
 
 export type ReadMark = { chatId: string; userId: string; seq: number; at: string };
+
+/** What another person is to oneself. `outgoing`: asked, and no answer yet. */
+export type ContactState = 'none' | 'incoming' | 'outgoing' | 'friends';
+
+export type ContactView = { user: PublicUser; state: ContactState };
+
+export type ContactsView = { friends: PublicUser[]; incoming: PublicUser[]; outgoing: PublicUser[] };
+
+/** Somebody whom one has blocked, since `createdAt`. */
+export type BlockView = { user: PublicUser; createdAt: string };
+
+export type NotificationKind = 'friend-request' | 'friend-accepted' | 'warning';
+
+export type NotificationView = {
+  _id: string;
+  kind: NotificationKind;
+  /** Whom it is from; null when it is from the house, or his account is gone. */
+  from: PublicUser | null;
+  chatId: string | null;
+  messageId: string | null;
+  text: string | null;
+  isRead: boolean;
+  createdAt: string;
+};

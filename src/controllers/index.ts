@@ -1,6 +1,7 @@
 import type { AuthActions } from './auth.controller.js';
 import type { AvatarActions } from './avatar.controller.js';
 import type { ChatActions } from './chat.controller.js';
+import type { ContactActions } from './contact.controller.js';
 import type { CredentialsActions } from './credentials.controller.js';
 import type { LoginActions } from './login.controller.js';
 import type { MessageActions } from './message.controller.js';
@@ -16,6 +17,7 @@ export type Actions = {
   credentials: CredentialsActions;
   mfa: MfaActions;
   users: UserActions;
+  contacts: ContactActions;
   avatars: AvatarActions;
   chats: ChatActions;
   messages: MessageActions;

@@ -36,8 +36,14 @@ export function createBlockModel(connection: Connection) {
     remove: async (byId: string, userId: string): Promise<boolean> =>
       (await model.deleteOne({ by: toId(byId), user: toId(userId) })).deletedCount === 1,
 
-    has: async (byId: string, userId: string): Promise<boolean> =>
-      (await model.exists({ by: toId(byId), user: toId(userId) })) !== null,
+    /** Those of the users whom he has blocked. */
+    madeAmong: async (byId: string, userIds: readonly string[]): Promise<string[]> => {
+      const found = await model
+        .find({ by: toId(byId), user: trusted({ $in: userIds.map(toId) }) }, { user: 1, _id: 0 })
+        .lean<{ user: Id }[]>()
+        .exec();
+      return found.map(({ user }) => user.toHexString());
+    },
 
     /** Every block that one of the users has made or met, as [by, user]. */
     pairsOf: async (userIds: readonly string[]): Promise<[string, string][]> => {

@@ -11,6 +11,11 @@ export function newId(): Id {
   return new Types.ObjectId();
 }
 
+/** The smallest id that could have been made at `ms` (since 1970): ids begin with their second. */
+export function firstIdAt(ms: number): Id {
+  return Types.ObjectId.createFromTime(Math.max(0, Math.floor(ms / 1_000)));
+}
+
 /** MongoDB's code for "a unique index holds this already": how races are decided without transactions. */
 export const DUPLICATE_KEY = 11000;
 

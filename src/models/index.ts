@@ -9,6 +9,7 @@ import { createMemberModel } from './member.model.js';
 import { createMessageModel } from './message.model.js';
 import { createMfaModel } from './mfa.model.js';
 import { createNodeModel } from './node.model.js';
+import { createNotificationModel } from './notification.model.js';
 import { createRelationModel } from './relation.model.js';
 import { createSessionModel } from './session.model.js';
 import { createTrustedDeviceModel } from './trusted-device.model.js';
@@ -31,6 +32,7 @@ export function createModels(connection: Connection) {
     jobs: createJobModel(connection),
     relations: createRelationModel(connection),
     blocks: createBlockModel(connection),
+    notifications: createNotificationModel(connection),
     chatQueries: createChatQueries(connection),
   };
 }

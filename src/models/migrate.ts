@@ -5,11 +5,11 @@ import type { Models } from './index.js';
 function owners(models: Models) {
   const { users, sessions, logins, knownDevices, trustedDevices, chats, members, messages, nodes, jobs } =
     models;
-  const { relations, blocks } = models;
+  const { relations, blocks, notifications } = models;
   return [
     ...[users.model, sessions.model, logins.model, knownDevices.model, trustedDevices.model],
     ...[chats.model, members.model, messages.model, nodes.model, jobs.model],
-    ...[relations.model, blocks.model],
+    ...[relations.model, blocks.model, notifications.model],
   ] as const;
 }
 

@@ -3,6 +3,7 @@ import type { RouteTable } from '../platform/http/http-door.js';
 import { authRoutes } from './auth.routes.js';
 import { avatarRoutes } from './avatar.routes.js';
 import { chatRoutes } from './chat.routes.js';
+import { contactRoutes } from './contact.routes.js';
 import { credentialsRoutes } from './credentials.routes.js';
 import { loginRoutes } from './login.routes.js';
 import { messageRoutes } from './message.routes.js';
@@ -19,6 +20,7 @@ export function apiRoutes(actions: Actions): RouteTable[] {
     credentialsRoutes(actions.credentials),
     avatarRoutes(actions.avatars),
     mfaRoutes(actions.mfa),
+    contactRoutes(actions.contacts),
     userRoutes(actions.users),
     chatRoutes(actions.chats),
     messageRoutes(actions.messages),

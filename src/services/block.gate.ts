@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { forbidden } from '../platform/errors/app-error.js';
+import type { BlockModel } from '../models/block.model.js';
 import { directKeyOf, type ChatModel } from '../models/chat.model.js';
 import type { PairBook } from './pair-book.js';
 
@@ -20,6 +21,8 @@ export type BlockGate = {
   assertMayOpen(a: string, b: string): Promise<void>;
   /** Throws FORBIDDEN when the user must not bring one of the others into a group. */
   assertAddable(userId: string, others: readonly string[]): Promise<void>;
+  /** Those of the others whom the user himself has blocked. Only for what he is told of his own doings. */
+  blockedAmong(userId: string, others: readonly string[]): Promise<ReadonlySet<string>>;
   /** Of the marks of a chat's members, those that the viewer may know: in a closed chat his own. */
   marksFor<M extends { user: { toHexString(): string } }>(
     viewerId: string,
@@ -37,6 +40,7 @@ const CHATS_KEPT = 100_000;
 export function createBlockGate(deps: {
   chats: Pick<ChatModel, 'findById' | 'findDirect'>;
   blocks: PairBook;
+  blockModel: Pick<BlockModel, 'madeAmong'>;
 }): BlockGate {
   const { chats, blocks } = deps;
   const known = new LRUCache<string, Known>({ max: CHATS_KEPT });
@@ -85,6 +89,11 @@ export function createBlockGate(deps: {
     assertAddable: async (userId, others) => {
       const blocked = await blocks.idsOf(userId);
       if (others.some((id) => blocked.has(id))) throw forbidden('You can’t add one of these people.');
+    },
+    blockedAmong: async (userId, others) => {
+      const paired = await blocks.idsOf(userId);
+      const candidates = others.filter((id) => paired.has(id));
+      return new Set(candidates.length === 0 ? [] : await deps.blockModel.madeAmong(userId, candidates));
     },
     marksFor: async (viewerId, chatId, marks) =>
       (await isClosed(chatId)) ? marks.filter(({ user }) => user.toHexString() === viewerId) : marks,

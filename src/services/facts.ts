@@ -1,6 +1,8 @@
 import type {
   ChatView,
+  ContactView,
   MessageView,
+  NotificationView,
   PresenceView,
   PublicUser,
   ReadMark,
@@ -33,6 +35,11 @@ export type FactMap = {
     isTyping: boolean;
     socketId: string | null;
   };
+  /** What somebody is to the user `to`, who is told. */
+  'contact.changed': { to: string; contact: ContactView };
+  'block.changed': { by: string; userId: string; isBlocked: boolean };
+  'notification.added': { to: string; notification: NotificationView; unreadCount: number };
+  'notification.read': { to: string; ids: string[] | null; unreadCount: number };
   'session.ended': { sessionIds: string[]; userId: string; reason: string };
 };
 

@@ -14,6 +14,11 @@ export const serverEvents: Readonly<Record<ServerEventName, string>> = {
   'member:joined': '{ chatId, user, by }',
   'member:left': '{ chatId, userId, by }',
   'presence:update': '{ userId, isOnline, status, lastSeen }',
+  'contact:updated': 'What somebody is to you has changed, on whichever of your devices: { user, state }.',
+  'block:updated': 'You have blocked somebody, or taken it back: { userId, isBlocked }.',
+  'notification:new': 'Something for you: { notification, unreadCount }.',
+  'notification:read':
+    'Notifications were read on one of your devices (ids null: all): { ids, unreadCount }.',
   'session:revoked': 'Your session has ended; the socket is cut: { reason }.',
   'session:expired': 'The token ran out and was not renewed by auth:refresh; the socket is cut.',
   'server:draining': 'This copy is about to stop: connect again in so many milliseconds: { reconnectIn }.',

@@ -39,7 +39,8 @@ export class AppError extends Error {
 
 /** Denied looks like absent: the answer for what is not there and for what the caller may not know of. */
 export function notFound(
-  thing: 'chat' | 'message' | 'user' | 'session' | 'page' | 'member' | 'file',
+  thing:
+    'chat' | 'message' | 'user' | 'session' | 'page' | 'member' | 'file' | 'request' | 'contact' | 'report',
 ): AppError {
   return new AppError('NOT_FOUND', { message: `This ${thing} does not exist, or you may not see it.` });
 }
