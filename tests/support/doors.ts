@@ -21,6 +21,16 @@ export const bothDoors = {
   getUser: ['get', '/users/:id', 'user:get'],
   updateProfile: ['patch', '/users/me', 'user:update'],
   setStatus: ['put', '/users/me/status', 'presence:set'],
+  requestContact: ['post', '/users/:id/friend-request', 'contact:request'],
+  acceptContact: ['post', '/users/:id/friend-request/accept', 'contact:accept'],
+  declineContact: ['post', '/users/:id/friend-request/decline', 'contact:decline'],
+  removeContact: ['delete', '/users/:id/friend', 'contact:remove'],
+  listContacts: ['get', '/users/friends', 'contact:list'],
+  block: ['post', '/users/:id/block', 'user:block'],
+  unblock: ['delete', '/users/:id/block', 'user:unblock'],
+  listBlocks: ['get', '/users/blocks', 'user:blocks'],
+  listNotifications: ['get', '/notifications', 'notification:list'],
+  readNotifications: ['post', '/notifications/read', 'notification:read'],
 } as const;
 
 export type Capability = keyof typeof bothDoors;
