@@ -43,7 +43,7 @@ schema.index({ low: 1, state: 1, at: -1 });
 schema.index({ high: 1, state: 1, at: -1 });
 
 /** The two ids in the order in which the document has them. */
-function inOrder(a: string, b: string): [low: string, high: string] {
+export function inOrder(a: string, b: string): [low: string, high: string] {
   return a < b ? [a, b] : [b, a];
 }
 
