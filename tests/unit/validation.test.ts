@@ -243,6 +243,23 @@ describe('what is read', () => {
     expect(uuid().read(someUuid.toUpperCase())).toBe(someUuid);
   });
 
+  test('of addresses that only look alike one is taken', () => {
+    const one = email();
+    expect(one.read('Jose\u0301@Example.org')).toBe(one.read('jos\u00e9@example.org'));
+    expect(one.read('\u212aim@example.org')).toBe('kim@example.org');
+    for (const plain of ['\u0430nn@example.org', '\u5b89@example.org', "o'neil+x/y@example.org"]) {
+      expect([plain, one.accept(plain)]).toEqual([plain, true]);
+    }
+    for (const odd of [
+      ...['\uff41nn@example.org', '\ufb01t@example.org', 'x\u200bx@example.org'],
+      ...['x\u202ex@example.org', 'x\u00adx@example.org', 'x\ue000@example.org', 'x\ud800@example.org'],
+      ...['ann@example\u017f.org', 'ann@example.or\uff47', 'ann@ex\u0430mple.org'],
+      ...['ann@example.org\r\n', 'ann@example.org\nBcc: x@y.org', '\tann@example.org', 'ann\0@example.org'],
+    ]) {
+      expect([odd, one.accept(odd)]).toEqual([odd, false]);
+    }
+  });
+
   test('length is counted in characters, not in halves of them', () => {
     const five = text({ max: 5 });
     expect(five.accept('👋👋👋👋👋')).toBe(true);
