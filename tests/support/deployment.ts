@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { silentLogger, type Logger } from '../../src/platform/logging/logger.js';
 import type { MongoConnection } from '../../src/platform/mongo/connect.js';
 import { startTestDatabase } from './database.js';
 import { startRedis, type TestRedis } from './redis.js';
@@ -26,6 +27,7 @@ type Options = {
   env?: Record<string, string>;
   /** See `startServer`. */
   clock?: () => number;
+  logger?: Logger;
   /** Puts something between the servers and their database. */
   mongoUri?: (real: string) => Promise<string>;
 };
@@ -38,6 +40,7 @@ export async function deploy(kind: DeploymentKind, options: Options = {}): Promi
     mongoUri: (await options.mongoUri?.(database.uri)) ?? database.uri,
     env: { UPLOAD_PATH: uploads, ...options.env },
     ...(options.clock === undefined ? {} : { clock: options.clock }),
+    logger: options.logger ?? silentLogger,
     ...(redis === null ? {} : { redisUrl: redis.url }),
   };
   const here = await startServer(server);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createApp } from '../../src/app/create-app.js';
 import { createLifecycle } from '../../src/app/lifecycle.js';
 import { loadConfig } from '../../src/config/config.js';
-import { silentLogger } from '../../src/platform/logging/logger.js';
+import { silentLogger, type Logger } from '../../src/platform/logging/logger.js';
 
 /** A whole server in this process, on a free port: the same composition root as `npm start`. */
 export type TestServer = Readonly<{ url: string; close(): Promise<void> }>;
@@ -17,6 +17,7 @@ export type ServerOptions = {
   env?: Record<string, string>;
   /** The time as services see it; not that of the key store, of tokens and of limits. */
   clock?: () => number;
+  logger?: Logger;
 };
 
 /** Limits are wide open unless `env` says otherwise: RATE_LIMIT_SCALE=1000, cheap password hashes. */
@@ -25,6 +26,7 @@ export async function startServer({
   redisUrl,
   env = {},
   clock,
+  logger = silentLogger,
 }: ServerOptions): Promise<TestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'parley-server-'));
   const config = loadConfig(
@@ -44,10 +46,10 @@ export async function startServer({
     },
     { cwd: folder },
   );
-  const lifecycle = createLifecycle({ logger: silentLogger });
+  const lifecycle = createLifecycle({ logger });
   try {
     const app = await createApp({
-      ...{ config, logger: silentLogger, lifecycle, version: 'test' },
+      ...{ config, logger, lifecycle, version: 'test' },
       ...(clock === undefined ? {} : { clock }),
     });
     return {
