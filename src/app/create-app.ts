@@ -129,7 +129,7 @@ export async function createApp(deps: Deps): Promise<App> {
   const registry = createSocketRegistry();
   const services = await wireServices({
     ...{ config, secrets, models, keyStore, fallback, storage, cluster, places, clock, logger },
-    ...{ mailer: mail.mailer, canMail: mail.canSend },
+    mailer: mail.mailer,
     sockets: socketPorts(registry),
   });
   lifecycle.opened('sessions', services.sessions, (it) => it.close());

@@ -46,7 +46,6 @@ type Deps = {
   limits: Limits<LimitName>;
   devices: TrustedDevices;
   mailer: Mailer;
-  canMail: boolean;
   afterwards: Afterwards;
   audit: Audit;
   clock: Clock;
@@ -86,8 +85,7 @@ export function wireFlows(deps: Deps) {
       users,
       codes: codesFor<PendingRegistration>('register', key.register, REGISTER_CODE_SECONDS),
       pauses: pausesOf(key.registerLimit),
-      // Nobody is asked for a code that can't reach him.
-      emailVerification: config.accounts.emailVerification && deps.canMail,
+      emailVerification: config.accounts.emailVerification,
       disclosure: config.auth.registerDisclosure,
     }),
     passwordReset: createPasswordResetService({

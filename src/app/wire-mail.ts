@@ -40,7 +40,6 @@ export function wireMail({ config, jobs, keyStore, box, clock, logger }: Deps) {
       ...{ box, keyStore, transport, clock, logger },
     }),
     mailbox,
-    canSend: transport !== null,
     close: () => transport?.close(),
   };
 }

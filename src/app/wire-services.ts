@@ -66,8 +66,6 @@ type Deps = {
   cluster: Cluster;
   places: Places;
   mailer: Mailer;
-  /** False: no mail leaves this deployment, so nobody can be asked for a mailed code. */
-  canMail: boolean;
   clock: Clock;
   logger: Logger;
   /** What the realtime layer does with its sockets when services ask. */
@@ -86,7 +84,6 @@ export async function wireServices(deps: Deps) {
     cluster,
     places,
     mailer,
-    canMail,
     clock,
     logger,
     sockets,
@@ -138,7 +135,7 @@ export async function wireServices(deps: Deps) {
   const accounts = { secrets, models, keyStore, sessions, signin, passwords, proof, limits, audit, clock };
   const twoStep = wireMfa({ ...accounts, mailer, logger });
   const { devices } = twoStep;
-  const flows = wireFlows({ ...accounts, config, devices, mailer, afterwards, canMail });
+  const flows = wireFlows({ ...accounts, config, devices, mailer, afterwards });
   const authService = createAuthService({ ...accounts, ...twoStep, users: models.users });
   const introspection = createIntrospectionService({ tokens, sessions, users });
 

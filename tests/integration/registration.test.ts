@@ -420,7 +420,7 @@ describe('what waits for its code, between two nodes', () => {
     await mailbox.down();
     expect((await auth.post('register', ann)).status).toBe(200);
     await mailbox.up();
-    await deployment.redis?.kill();
+    deployment.redis?.freeze();
     for (const [path, body] of [
       ['register', account()],
       ['verify-otp', { email: ann.email, otp: '123456' }],
@@ -429,6 +429,7 @@ describe('what waits for its code, between two nodes', () => {
       const answer = await auth.post(path, body);
       expect([path, answer.status, answer.body.error.code]).toEqual([path, 503, 'UNAVAILABLE']);
     }
+    deployment.redis?.thaw();
   });
 });
 
