@@ -82,6 +82,7 @@ describe.each(deploymentKinds)('registering by mailed code on %s', (kind) => {
     expect(verified.headers.getSetCookie().map((cookie) => cookie.split('=', 1)[0])).toEqual([
       'accessToken',
       'refreshToken',
+      'device',
     ]);
     expect((await auth.post('login', ann)).body.data.user.id).toBe(user.id);
     // The code is spent, and says nothing of what it was.
