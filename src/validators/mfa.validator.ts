@@ -23,7 +23,7 @@ export const mfaVerifyInput = input<{ token: string }>({ token: authenticatorCod
 
 export const mfaLoginInput = input<MfaLoginInput>(
   {
-    mfaTicket: text({ max: 256 }),
+    mfaTicket: text({ max: 4_096 }),
     code: optional(authenticatorCode),
     recoveryCode: optional(recoveryCode),
     trustDevice: optional(boolean()),
