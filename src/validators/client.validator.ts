@@ -1,10 +1,7 @@
 import { optional, pattern, shaped } from '../platform/validation/rule.js';
 
 /** What a client calls its device: any word of its own, the same each time. */
-const deviceId = pattern(
-  /^[\w.:-]{1,128}$/,
-  'must have 1 to 128 characters: letters, digits, _ . : -',
-);
+const deviceId = pattern(/^[\w.:-]{1,128}$/, 'must have 1 to 128 characters: letters, digits, _ . : -');
 
 type Coordinates = { lat: number; lon: number };
 
