@@ -25,7 +25,7 @@ export type Step = {
 export type ContactStep = 'request' | 'accept' | 'decline' | 'remove';
 
 /** Seven days in which who was declined is not heard again. */
-export const PAUSE_MS = 7 * 24 * 3_600_000;
+const PAUSE_MS = 7 * 24 * 3_600_000;
 
 const SAME: Step = { next: null, told: 'nothing' };
 export const NO_BOND: Bond = { state: 'none', by: null, refused: { me: null, other: null } };

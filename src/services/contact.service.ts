@@ -62,7 +62,7 @@ type Deps = {
 
 /** Lost races before the client is told to try again. */
 const ATTEMPTS = 20;
-export const MOST_CONTACTS = 5_000;
+const MOST_CONTACTS = 5_000;
 /** Requests that are shown, the latest first. */
 const REQUESTS_SHOWN = 500;
 

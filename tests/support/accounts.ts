@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { OwnUser } from '../../src/contract/views.js';
 import type { Deployment } from './deployment.js';
-import { eventually } from './eventually.js';
-import type { Mailbox, ReceivedMail } from './mailbox.js';
+import type { Mailbox } from './mailbox.js';
 import { redisCommand } from './redis.js';
 import { rest, type Answer } from './scene.js';
 
@@ -80,13 +79,4 @@ export type AuthClient = ReturnType<typeof authClient>;
 export function refusal(answer: Answer<unknown>): unknown {
   const { requestId: _, ...error } = answer.body.error;
   return { status: answer.status, error };
-}
-
-/** Resolves once `count` mails have gone to the address; for proving that there is not one more, wait for another after it. */
-export function mailsTo(mailbox: Mailbox, address: string, count: number): Promise<readonly ReceivedMail[]> {
-  return eventually(() => {
-    const mails = mailbox.received.filter(({ to }) => to === address);
-    if (mails.length < count) throw new Error(`${mails.length} mails instead of ${count}`);
-    return mails;
-  });
 }

@@ -14,7 +14,7 @@ export type ReceivedMail = Readonly<{
   text: string;
   html: string;
   messageId: string;
-  /** The six digits of its text; empty when there are none. */
+  /** The six digits that stand alone in its text (a username may hold some too); empty when there are none. */
   code: string;
   /** All headers, as lower-case name → value; the last of a name that comes twice. */
   headers: Readonly<Record<string, string>>;
@@ -172,7 +172,7 @@ async function parsed(
     text,
     html: email.html ?? '',
     messageId: email.messageId ?? '',
-    code: /(?<!\d)\d{6}(?!\d)/.exec(text)?.[0] ?? '',
+    code: /(?<![\w.-])\d{6}(?![\w-])/.exec(text)?.[0] ?? '',
     headers: Object.fromEntries(email.headers.map(({ key, value }) => [key.toLowerCase(), value])),
     raw: raw.toString('utf8'),
     email,
